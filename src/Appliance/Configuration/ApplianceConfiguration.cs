@@ -1,0 +1,105 @@
+using Appliance.Multicast;
+using Appliance.State;
+
+namespace Appliance.Configuration;
+
+/// <summary>A whole, valid configuration of one node. Immutable.</summary>
+public sealed record ApplianceConfiguration
+{
+    /// <summary>[node]</summary>
+    public NodeOptions Node { get; init; } = new();
+
+    /// <summary>[group]</summary>
+    public GroupOptions Group { get; init; } = new();
+
+    /// <summary>[service NAME], in the order of the file: a service's index is its number on the wire, so all nodes must have the same order (the digest sees to it).</summary>
+    public IReadOnlyList<ServiceOptions> Services { get; init; } = [];
+
+    /// <summary>[listener NAME]</summary>
+    public IReadOnlyList<ListenerOptions> Listeners { get; init; } = [];
+
+    /// <summary>[backend NAME]</summary>
+    public IReadOnlyList<BackendOptions> Backends { get; init; } = [];
+
+    /// <summary>[class NAME]: all classes, in the order of <see cref="RecordClass"/>; those that the file does not name have their defaults.</summary>
+    public IReadOnlyList<ClassOptions> Classes { get; init; } = [.. Enum.GetValues<RecordClass>().Select(ClassOptions.DefaultsOf)];
+
+    /// <summary>[admin]</summary>
+    public AdminOptions Admin { get; init; } = new();
+
+    /// <summary>What is promised about a class.</summary>
+    public ClassOptions ClassOf(RecordClass recordClass) => Classes[(int)recordClass];
+
+    /// <summary>The node that is a service's primary.</summary>
+    public string PrimaryOf(ServiceOptions service)
+    {
+        ArgumentNullException.ThrowIfNull(service);
+        return service.Primary.Length > 0 ? service.Primary : Group.Members[0].Name;
+    }
+
+    /// <summary>What is wrong among sections, each of which is right by itself. Kind and name say where, key which setting; an empty key stands for the section.</summary>
+    internal IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateRelations() =>
+        ValidateMembership().Concat(ValidateServices()).Concat(ValidateListeners()).Concat(ValidateClasses());
+
+    private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateMembership()
+    {
+        if (Group.Members.Count > 0 && Group.AddressOf(Node.Id) is null)
+            yield return ("node", "", new("id", $"'{Node.Id}' is no member of the group: {string.Join(' ', Group.Members)}{Suggestion.For(Node.Id, Group.Members.Select(static member => member.Name))}"));
+        if (Group.Window.Bytes * 2 > Node.MemoryLimit.Bytes)
+            yield return ("node", "", new("memory-limit", $"{Node.MemoryLimit} must be at least twice group.window ({Group.Window}): repair and reorder buffers come out of it"));
+    }
+
+    private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateServices()
+    {
+        const int mostServices = 200; // a record's service is one byte on the wire; the rest is kept for the group's own
+        if (Services.Count > mostServices) yield return ("service", Services[mostServices].Name, new("", $"is one too many: at most {mostServices} services"));
+        foreach (ServiceOptions service in Services)
+        {
+            if (!NodeId.IsValidName(service.Name)) yield return ("service", service.Name, new("", $"'{service.Name}' is no service name: 1 to {NodeId.MaxNameLength} characters of a-z, 0-9, '-', '_', '.'"));
+            if (service.Name == "group") yield return ("service", service.Name, new("", "'group' is the group's own service: choose another name"));
+            if (service.Primary.Length > 0 && Group.Members.Count > 0 && Group.AddressOf(service.Primary) is null)
+                yield return ("service", service.Name, new("primary", $"'{service.Primary}' is no member of the group{Suggestion.For(service.Primary, Group.Members.Select(static member => member.Name))}"));
+            ServiceOptions? other = Services.TakeWhile(earlier => earlier != service).FirstOrDefault(earlier => earlier.Addresses.Intersect(service.Addresses).Any());
+            if (other is not null) yield return ("service", service.Name, new("addresses", $"{other.Addresses.Intersect(service.Addresses).First()} belongs to [service {other.Name}] already"));
+        }
+    }
+
+    private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateListeners()
+    {
+        foreach (ListenerOptions listener in Listeners)
+        {
+            if (!NodeId.IsValidName(listener.Name)) yield return ("listener", listener.Name, new("", $"'{listener.Name}' is no listener name: 1 to {NodeId.MaxNameLength} characters of a-z, 0-9, '-', '_', '.'"));
+            if (listener.Service.Length == 0) continue;
+            ServiceOptions? service = Services.FirstOrDefault(service => service.Name == listener.Service);
+            if (service is null)
+            {
+                yield return ("listener", listener.Name, new("service", $"there is no [service {listener.Service}]{Suggestion.For(listener.Service, Services.Select(static known => known.Name))}"));
+                continue;
+            }
+            if (listener.Bind != ListenerBinding.Node && service.Addresses.Count == 0)
+                yield return ("listener", listener.Name, new("bind", $"'{SettingReader.Format(listener.Bind)}' needs addresses: [service {service.Name}] has none (bind = node listens on the nodes' own)"));
+            ListenerOptions? other = Listeners.TakeWhile(earlier => earlier != listener).FirstOrDefault(earlier => Collide(earlier, listener));
+            if (other is not null) yield return ("listener", listener.Name, new("port", $"{listener.Port} is taken at the same address by [listener {other.Name}]"));
+        }
+    }
+
+    private static bool Collide(ListenerOptions left, ListenerOptions right) =>
+        left.Port == right.Port && ((left.Bind != ListenerBinding.Node && right.Bind != ListenerBinding.Node && left.Service == right.Service)
+            || (left.Bind != ListenerBinding.Service && right.Bind != ListenerBinding.Service
+                && (left.NodeAddresses.Count == 0 && right.NodeAddresses.Count == 0 || left.NodeAddresses.Intersect(right.NodeAddresses).Any())));
+
+    private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateClasses()
+    {
+        foreach (ClassOptions options in Classes)
+        {
+            string name = SettingReader.Words(options.Class.ToString());
+            foreach (ClassOptions other in Classes.TakeWhile(earlier => earlier != options))
+            {
+                foreach (string pattern in other.Keys.Intersect(options.Keys))
+                    yield return ("class", name, new("keys", $"'{pattern}' belongs to [class {SettingReader.Words(other.Class.ToString())}] already"));
+            }
+            if (options.Acks.Count > 0 && Group.Members.Count > 0 && options.Acks.Count >= Group.Members.Count)
+                yield return ("class", name, new("acks", $"{options.Acks} others can never acknowledge: the group has {Group.Members.Count} members, this node among them"));
+        }
+    }
+}
