@@ -22,11 +22,6 @@ internal enum GroupTransport : byte
     Unicast,
 }
 
-/// <summary>A key of the group.</summary>
-/// <param name="Id">Named in every datagram's header.</param>
-/// <param name="Bytes">32 bytes.</param>
-internal sealed record GroupKey(ushort Id, ReadOnlyMemory<byte> Bytes);
-
 /// <summary>Every limit and timer of the engine. Sizes are fixed for the engine's life; docs/protocol.md repeats each default with its reason.</summary>
 internal sealed record EngineOptions
 {
