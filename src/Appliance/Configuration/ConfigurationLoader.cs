@@ -95,8 +95,8 @@ internal sealed class ConfigurationLoader
 
     private T Fill<T>(T options, FileSection section, Func<T, IEnumerable<SettingProblem>> validate)
     {
-        OptionsSchema.Fill(options!, section, Report);
-        foreach (SettingProblem problem in validate(options)) Report(section, problem);
+        HashSet<string> unread = OptionsSchema.Fill(options!, section, Report);
+        foreach (SettingProblem problem in validate(options).Where(problem => !unread.Contains(problem.Key))) Report(section, problem);
         return options;
     }
 

@@ -47,8 +47,10 @@ internal static class OptionsSchema
     internal static IReadOnlyList<SettingKey> KeysOf(Type options) => Keys[options];
 
     /// <summary>Sets what a section says in a fresh options record; what is wrong with a setting is reported and leaves its default.</summary>
-    internal static void Fill(object options, FileSection section, Action<int, string> report)
+    /// <returns>The keys whose values could not be read: nothing more needs to be said about them.</returns>
+    internal static HashSet<string> Fill(object options, FileSection section, Action<int, string> report)
     {
+        var unread = new HashSet<string>();
         IReadOnlyList<SettingKey> keys = KeysOf(options.GetType());
         foreach (FileSetting setting in section.Settings)
         {
@@ -59,8 +61,14 @@ internal static class OptionsSchema
                 continue;
             }
             string? wrong = SettingReader.TryRead(key.Property.PropertyType, setting.Value, out object? value);
-            if (wrong is null) key.Property.SetValue(options, value);
-            else report(setting.Line, $"{section.Header} {key.Name}: {wrong}");
+            if (wrong is null)
+            {
+                key.Property.SetValue(options, value);
+                continue;
+            }
+            report(setting.Line, $"{section.Header} {key.Name}: {wrong}");
+            unread.Add(key.Name);
         }
+        return unread;
     }
 }
