@@ -15,6 +15,13 @@ internal readonly record struct RecordHeader
     /// <summary>Ordinal of the member that wrote it.</summary>
     public byte Writer { get; init; }
 
+    /// <summary>What the mirror of this node alone knows of the record, in the place of <see cref="Writer"/>.</summary>
+    public LocalFlags Local
+    {
+        get => (LocalFlags)Writer;
+        init => Writer = (byte)value;
+    }
+
     /// <summary>Ordinal of the service that it belongs to.</summary>
     public byte Service { get; init; }
 

@@ -1,0 +1,295 @@
+using Appliance.Multicast;
+
+namespace Appliance.State;
+
+/// <summary>
+/// A service's writes on their way to the group: stamps versions, keeps batches together, and knows what is acknowledged (ARCHITECTURE 3, steps 2 and 5).
+/// Without a group (a node alone) it only counts.
+/// </summary>
+/// <remarks>A ticket is the version of a write as a number: it grows over terms, and a record tells by its version whether it is pending.</remarks>
+internal sealed class ServicePublisher
+{
+    /// <summary>Room kept free in the flow window beyond what a write says it needs: its encoding, the head of a new hash, and packing losses.</summary>
+    internal const int WindowReserveBytes = 4096;
+
+    // 16,384 datagrams of 1,400 bytes are 22 MiB on the wire: more than a flow window lets be in flight on a fast network.
+    private const int RingEntries = 16384;
+
+    private readonly ServiceId _service;
+    private readonly IGroup? _group;
+    private readonly PublishedRing _ring = new(RingEntries);
+    private readonly ulong[] _applied = new ulong[MaxMembers];
+    private byte[] _scratch;
+    private byte[] _held;
+    private int _heldBytes;
+    private bool _inBatch;
+    private int _batchAcknowledgements;
+    private bool _batchAccepts;
+    private ulong _firstPending;
+    private RecordVersion _last;
+    private bool _markWanted;
+    private readonly Queue<Waiting> _waiting = new();
+    private ulong _completedTicket;
+
+    /// <summary>A message that the group refused although its size was asked for before: a command may write more than it announced (APPEND to a long value).</summary>
+    private readonly record struct Waiting(byte[] Message, PublishOptions Options, bool Completes, ulong Ticket, int Acknowledgements, bool AcceptsWhenShort);
+
+    /// <summary>Members that are looked at; more than a group may have.</summary>
+    private const int MaxMembers = 64;
+
+    /// <param name="service">Whose writes.</param>
+    /// <param name="group">Null for a node alone.</param>
+    /// <param name="policies">What each class asks for.</param>
+    /// <param name="maxRecordBytes">Largest encoded record.</param>
+    internal ServicePublisher(ServiceId service, IGroup? group, ClassPolicies policies, int maxRecordBytes)
+    {
+        _service = service;
+        _group = group;
+        Policies = policies;
+        _scratch = new byte[maxRecordBytes];
+        _held = new byte[maxRecordBytes];
+    }
+
+    /// <summary>What each class asks for; replaced at a reload.</summary>
+    internal ClassPolicies Policies { get; set; }
+
+    /// <summary>The version of the newest write.</summary>
+    internal RecordVersion Last => _last;
+
+    /// <summary>Every ticket up to this one is acknowledged as its class asks.</summary>
+    internal ulong ResolvedThrough { get; private set; }
+
+    /// <summary>Records published since the start.</summary>
+    internal long PublishedRecords => _ring.Published.Records;
+
+    /// <summary>Datagrams with writes that were answered although fewer members than their class asks for could acknowledge them (<c>when-short = accept</c>).</summary>
+    internal long AcceptedShort { get; private set; }
+
+    /// <summary>Datagrams with writes that are published and not resolved.</summary>
+    internal long Pending => (long)(_ring.End - _firstPending);
+
+    /// <summary>Begins a term: the next write has the version after this one.</summary>
+    internal void StartAt(RecordVersion last)
+    {
+        _last = last;
+        if (Pending == 0) ResolvedThrough = last.Value;
+    }
+
+    /// <summary>Whether a write of so many bytes can be published now.</summary>
+    internal bool HasRoom(long bytes) =>
+        _group is null || (_waiting.Count == 0 && _group.PublishableBytes >= bytes + WindowReserveBytes && _ring.End - _firstPending < RingEntries - 1);
+
+    /// <summary>Whether fewer members than a class asks for could acknowledge a write now, and the class insists.</summary>
+    internal bool IsTooShortFor(RecordClass recordClass)
+    {
+        ClassPolicies.Policy policy = Policies.Of(recordClass);
+        return policy.Acknowledgements > 0 && !policy.AcceptsWhenShort && CountEligible() < policy.Acknowledgements;
+    }
+
+    /// <summary>How many synchronised data members could acknowledge a write now.</summary>
+    internal int CountEligible()
+    {
+        if (_group is null) return 0;
+        int count = 0;
+        foreach (GroupMember member in _group.Members)
+            if (IsEligible(member)) count++;
+        return count;
+    }
+
+    /// <summary>Whether a reply that depends on a record of this version and class must wait.</summary>
+    internal bool IsPending(ulong version, RecordClass recordClass) =>
+        version > ResolvedThrough && version <= _last.Value && Policies.Of(recordClass).Acknowledgements > 0;
+
+    /// <summary>The version for the next write.</summary>
+    internal RecordVersion Stamp() => _last = _last.Next;
+
+    /// <summary>Publishes a stamped record.</summary>
+    internal void Publish(in RecordHeader header, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
+    {
+        int bytes = RecordCodec.Write(
+            _scratch, _service, header.Kind, header.Class, header.Tombstone, new RecordVersion(header.Version), header.ExpiryMilliseconds, key, value);
+        _ring.Add(header.Class, bytes);
+        if (_group is null)
+        {
+            ResolvedThrough = _last.Value;
+            return;
+        }
+        ClassPolicies.Policy policy = Policies.Of(header.Class);
+        if (_inBatch)
+        {
+            SendHeld(PublishOptions.BatchContinues, completes: false);
+            (_scratch, _held) = (_held, _scratch);
+            _heldBytes = bytes;
+            _batchAcknowledgements = Math.Max(_batchAcknowledgements, policy.Acknowledgements);
+            if (policy.Acknowledgements > 0) _batchAccepts &= policy.AcceptsWhenShort;
+            return;
+        }
+        PublishOptions options = policy.Acknowledgements > 0 ? PublishOptions.AcknowledgeNow : PublishOptions.None;
+        Send(_scratch.AsSpan(0, bytes), options, true, policy.Acknowledgements, policy.Acknowledgements == 0 || policy.AcceptsWhenShort);
+    }
+
+    /// <summary>What follows belongs together.</summary>
+    internal void BeginBatch()
+    {
+        if (_inBatch) throw new InvalidOperationException("batches do not nest");
+        _inBatch = true;
+        _heldBytes = 0;
+        _batchAcknowledgements = 0;
+        _batchAccepts = true;
+    }
+
+    /// <summary>Publishes the last of what belongs together.</summary>
+    internal void EndBatch()
+    {
+        if (!_inBatch) throw new InvalidOperationException("no batch was begun");
+        _inBatch = false;
+        if (_group is null || _heldBytes == 0) return;
+        SendHeld(_batchAcknowledgements > 0 ? PublishOptions.AcknowledgeNow : PublishOptions.None, completes: true);
+    }
+
+    /// <summary>Publishes a message that is no record but has its place among the versions (the cut).</summary>
+    internal void PublishControl(ReadOnlySpan<byte> message)
+    {
+        if (_group is null)
+        {
+            ResolvedThrough = _last.Value;
+            return;
+        }
+        Send(message, PublishOptions.AcknowledgeNow, true, 0, true);
+    }
+
+    /// <summary>Asks the members to report what they have applied; a mark is published only when something is not applied everywhere.</summary>
+    internal void RequestAcknowledgement()
+    {
+        if (_group is null || AcknowledgedBy(_last.Value) == CountEligible()) return;
+        Span<byte> mark = stackalloc byte[ControlHeader.Bytes];
+        ControlHeader.Write(mark, MessageType.Mark, _service, _last);
+        _markWanted = _group.PublishableBytes < WindowReserveBytes || !_group.TryPublish(mark, PublishOptions.AcknowledgeNow, out _);
+    }
+
+    /// <summary>Publishing is possible again.</summary>
+    internal void OnWindowOpen()
+    {
+        while (_waiting.TryPeek(out Waiting waiting))
+        {
+            if (!_group!.TryPublish(waiting.Message, waiting.Options, out ulong sequence)) return;
+            _waiting.Dequeue();
+            if (waiting.Completes) Complete(sequence, waiting.Ticket, waiting.Acknowledgements, waiting.AcceptsWhenShort);
+        }
+        if (_markWanted) RequestAcknowledgement();
+    }
+
+    /// <summary>How many synchronised data members have applied everything up to a ticket.</summary>
+    internal int AcknowledgedBy(ulong ticket)
+    {
+        if (_group is null || (_waiting.Count > 0 && ticket > _completedTicket)) return 0;
+        ulong sequence = _ring.SequenceOf(ticket);
+        int count = 0;
+        foreach (GroupMember member in _group.Members)
+            if (IsEligible(member) && member.AppliedThrough >= sequence) count++;
+        return count;
+    }
+
+    /// <summary>Looks again at what the members have applied.</summary>
+    /// <returns>True when <see cref="ResolvedThrough"/> advanced.</returns>
+    internal bool Resolve()
+    {
+        if (_group is null) return false;
+        ulong before = ResolvedThrough;
+        int eligible = CollectApplied();
+        while (_firstPending < _ring.End)
+        {
+            ref readonly PublishedRing.Entry entry = ref _ring[_firstPending];
+            int needed = entry.Acknowledgements;
+            bool isShort = needed > eligible;
+            if (isShort && entry.AcceptsWhenShort) needed = eligible;
+            if (needed > eligible || (needed > 0 && _applied[needed - 1] < entry.StreamSequence)) break;
+            if (isShort) AcceptedShort++;
+            ResolvedThrough = entry.Ticket;
+            _firstPending++;
+        }
+        ulong appliedByAll = eligible == 0 ? 0 : _applied[eligible - 1];
+        _ring.ForgetThrough(appliedByAll, _firstPending);
+        return ResolvedThrough != before;
+    }
+
+    /// <summary>What a member lacks of this service's writes.</summary>
+    internal MemberLag LagOf(GroupMember member, Timestamp now)
+    {
+        ref readonly PublishedRing.Totals published = ref _ring.Published;
+        PublishedRing.Totals applied = _ring.AppliedBy(member.AppliedThrough);
+        Timestamp oldest = _ring.OldestAfter(member.AppliedThrough);
+        double milliseconds = oldest == Timestamp.Never ? 0 : Math.Max(0, (now.Nanoseconds - oldest.Nanoseconds) / 1e6);
+        return new MemberLag(published.Records - applied.Records, published.Bytes - applied.Bytes, milliseconds);
+    }
+
+    /// <summary>The newest write that a member has applied; <see cref="RecordVersion.None"/> when that is not known.</summary>
+    internal RecordVersion AppliedBy(GroupMember member) => new(_ring.TicketAppliedBy(member.AppliedThrough));
+
+    /// <summary>Records of a class that fewer than <paramref name="copies"/> synchronised data members have applied: what would be lost with this node.</summary>
+    internal long CountNotAppliedBy(RecordClass recordClass, int copies)
+    {
+        if (copies == 0) return 0;
+        int eligible = CollectApplied();
+        ulong sequence = copies > eligible ? 0 : _applied[copies - 1];
+        return _ring.Published.Of(recordClass) - (sequence == 0 ? 0 : _ring.AppliedBy(sequence).Of(recordClass));
+    }
+
+    // The k-th of the applied sequences in descending order is what k members have.
+    private int CollectApplied()
+    {
+        int count = 0;
+        foreach (GroupMember member in _group?.Members ?? [])
+        {
+            if (!IsEligible(member) || count == MaxMembers) continue;
+            int at = count++;
+            while (at > 0 && _applied[at - 1] < member.AppliedThrough)
+            {
+                _applied[at] = _applied[at - 1];
+                at--;
+            }
+            _applied[at] = member.AppliedThrough;
+        }
+        return count;
+    }
+
+    private static bool IsEligible(GroupMember member) => member is { Role: MemberRole.Data, State: MemberState.Live, Synchronised: true };
+
+    private void SendHeld(PublishOptions options, bool completes)
+    {
+        if (_heldBytes != 0) Send(_held.AsSpan(0, _heldBytes), options, completes, _batchAcknowledgements, _batchAccepts);
+        _heldBytes = 0;
+    }
+
+    private void Send(ReadOnlySpan<byte> message, PublishOptions options, bool completes, int acknowledgements, bool acceptsWhenShort)
+    {
+        if (_waiting.Count > 0 || !_group!.TryPublish(message, options, out ulong sequence))
+            _waiting.Enqueue(new Waiting(message.ToArray(), options, completes, _last.Value, acknowledgements, acceptsWhenShort));
+        else if (completes)
+            Complete(sequence, _last.Value, acknowledgements, acceptsWhenShort);
+    }
+
+    private void Complete(ulong sequence, ulong ticket, int acknowledgements, bool acceptsWhenShort)
+    {
+        _completedTicket = ticket;
+        _ring.Complete(_firstPending, new PublishedRing.Entry
+        {
+            StreamSequence = sequence,
+            Ticket = ticket,
+            At = _group!.Now,
+            Acknowledgements = acknowledgements,
+            AcceptsWhenShort = acceptsWhenShort,
+        });
+        // What waits for nobody, with nothing that waits before it, is resolved as it is written.
+        if (acknowledgements == 0 && _firstPending + 1 >= _ring.End)
+        {
+            if (_firstPending < _ring.End && _ring[_firstPending].Acknowledgements > 0) return;
+            _firstPending = _ring.End;
+            ResolvedThrough = ticket;
+        }
+        else if (acceptsWhenShort && CountEligible() < acknowledgements)
+        {
+            Resolve();
+        }
+    }
+}
