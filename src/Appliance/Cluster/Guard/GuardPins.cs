@@ -1,0 +1,156 @@
+using System.Globalization;
+using System.Text;
+using Appliance.Interop;
+using Microsoft.Win32.SafeHandles;
+
+namespace Appliance.Cluster.Guard;
+
+/// <summary>The directory of one guard in a bpffs, locked by the process that owns it.</summary>
+/// <remarks>
+/// <code>
+///  v1-addresses, v1-services        the maps
+///  link-NETNS-INDEX-ingress|egress  TCX links: the attachment itself
+///  made-NETNS-INDEX                 this guard made the clsact discipline of that interface
+/// </code>
+/// NETNS is the inode of the network namespace, INDEX the interface number in it. bpffs forbids dots in names (kernel/bpf/inode.c, bpf_lookup).
+/// </remarks>
+internal sealed class GuardPins : IDisposable
+{
+    private const string DefaultMount = "/sys/fs/bpf";
+    private readonly SafeFileHandle _lock;
+    private readonly string _namespace = NamespaceInode();
+
+    private GuardPins(string path, SafeFileHandle directory)
+    {
+        Path = path;
+        _lock = directory;
+    }
+
+    internal string Path { get; }
+
+    internal string Addresses => Path + "/v1-addresses";
+
+    internal string Services => Path + "/v1-services";
+
+    internal string LinkPrefix => Path + "/link-";
+
+    internal string Link(int interfaceIndex, GuardDirection direction) =>
+        string.Create(CultureInfo.InvariantCulture, $"{LinkPrefix}{_namespace}-{interfaceIndex}-{(direction == GuardDirection.Ingress ? "ingress" : "egress")}");
+
+    internal string Made(int interfaceIndex) => string.Create(CultureInfo.InvariantCulture, $"{Path}/made-{_namespace}-{interfaceIndex}");
+
+    /// <summary>Opens or makes the directory, mounts a bpffs if there is none, and takes the lock.</summary>
+    /// <exception cref="GuardException">No bpffs that lasts; not permitted; another process holds the guard.</exception>
+    internal static GuardPins Open(GuardOptions options)
+    {
+        EnsureFileSystem(options.PinPath);
+        string path = PathOf(options);
+        Directory.CreateDirectory(options.PinPath);
+        int made = KernelObjects.MakePrivateDirectory(path);
+        return made is 0 or -Errno.Exists ? Lock(path) : throw GuardException.FromBpf($"make the directory {path}", made);
+    }
+
+    /// <summary>Opens the directory of an installed guard; null when there is none.</summary>
+    /// <exception cref="GuardException">Another process holds the guard.</exception>
+    internal static GuardPins? TryOpen(GuardOptions options) => Directory.Exists(PathOf(options)) ? Lock(PathOf(options)) : null;
+
+    /// <summary>Whether a bpffs is at the path, and lasts; null when all is well, otherwise one sentence.</summary>
+    internal static string? Obstacle(string pinPath)
+    {
+        string existing = NearestExisting(pinPath);
+        if (!KernelObjects.IsOnBpfFileSystem(existing))
+            return Capabilities.Has(Capabilities.SysAdmin) ? null : $"no bpffs at {pinPath}, and mounting one needs CAP_SYS_ADMIN: run 'mount -t bpf bpf {MountPoint(pinPath)}' as root, or let systemd mount it";
+        return IsPrivate(existing) ? $"the bpffs at {existing} is mounted in this process's mount namespace alone and ends with it, and the guard with it: mount it in the namespace of process 1, and enter network namespaces with 'nsenter --net' instead of 'ip netns exec'" : null;
+    }
+
+    /// <summary>Pins so that the name never points to nothing: a pin of that name is replaced in one step.</summary>
+    internal static void Pin(SafeFileHandle descriptor, string path)
+    {
+        string fresh = path + "-new";
+        _ = KernelObjects.Unlink(fresh);
+        int result = Bpf.Pin(descriptor, fresh);
+        if (result >= 0) result = KernelObjects.Rename(fresh, path);
+        if (result < 0) throw GuardException.FromBpf($"pin {path}", result);
+    }
+
+    /// <summary>Full paths of the pins that begin so.</summary>
+    internal IEnumerable<string> Find(string prefix) => Directory.EnumerateFiles(Path).Where(path => path.StartsWith(prefix, StringComparison.Ordinal)).ToArray();
+
+    /// <summary>Removes every pin and the directory: maps and links end with their last descriptor.</summary>
+    internal void RemoveAll()
+    {
+        foreach (string pin in Find(Path)) _ = KernelObjects.Unlink(pin);
+        Directory.Delete(Path);
+    }
+
+    /// <summary>Releases the lock; the pins stay.</summary>
+    public void Dispose() => _lock.Dispose();
+
+    private static GuardPins Lock(string path)
+    {
+        int descriptor = KernelObjects.OpenDirectory(path);
+        if (descriptor < 0) throw GuardException.FromBpf($"open {path}", descriptor);
+        SafeFileHandle directory = KernelObjects.Own(descriptor);
+        int result = KernelObjects.TryLock(directory);
+        if (result >= 0) return new GuardPins(path, directory);
+        directory.Dispose();
+        throw new GuardException(GuardFault.InUse, $"the guard at {path} belongs to another living process (perhaps frozen): end that process, or give this node another name or guard path");
+    }
+
+    private static void EnsureFileSystem(string pinPath)
+    {
+        string existing = NearestExisting(pinPath);
+        if (!KernelObjects.IsOnBpfFileSystem(existing))
+        {
+            string mountPoint = MountPoint(pinPath);
+            try
+            {
+                Directory.CreateDirectory(mountPoint);
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                throw new GuardException(GuardFault.BpfFileSystemMissing, $"cannot make the directory {mountPoint} to mount a bpffs: {exception.Message}");
+            }
+            int result = KernelObjects.MountBpfFileSystem(mountPoint);
+            if (result < 0)
+                throw new GuardException(GuardFault.BpfFileSystemMissing, $"there is no bpffs at {pinPath} and mounting one is refused ({Errno.Text(result)}): run 'mount -t bpf bpf {mountPoint}' as root, or let systemd mount it");
+        }
+        if (Obstacle(pinPath) is not { } obstacle) return;
+        throw new GuardException(GuardFault.BpfFileSystemMissing, obstacle);
+    }
+
+    private static string MountPoint(string pinPath) => (pinPath + "/").StartsWith(DefaultMount + "/", StringComparison.Ordinal) ? DefaultMount : pinPath;
+
+    private static string NearestExisting(string path)
+    {
+        while (!Directory.Exists(path)) path = System.IO.Path.GetDirectoryName(path) ?? "/";
+        return path;
+    }
+
+    /// <summary>The bpffs seen here is not the one that process 1 sees at the same path. A process that may not look takes it for shared.</summary>
+    private static bool IsPrivate(string path)
+    {
+        if (!Directory.Exists("/proc/1/root/")) return false;
+        return KernelObjects.DeviceOf("/proc/1/root" + path) is var seen && seen != -Errno.AccessDenied && seen != -Errno.NotPermitted && seen != KernelObjects.DeviceOf(path);
+    }
+
+    private static string PathOf(GuardOptions options)
+    {
+        if (options.PinPath.Length < 2 || options.PinPath[0] != '/') throw new GuardException(GuardFault.BadRequest, $"the guard path '{options.PinPath}' is not absolute");
+        if (options.Name.Length == 0) throw new GuardException(GuardFault.BadRequest, "the guard needs a name");
+        var name = new StringBuilder();
+        foreach (byte letter in Encoding.UTF8.GetBytes(options.Name))
+        {
+            if (char.IsAsciiLetterOrDigit((char)letter) || letter == '-') name.Append((char)letter);
+            else name.Append(CultureInfo.InvariantCulture, $"_{letter:x2}");
+        }
+        return $"{options.PinPath}/{name}";
+    }
+
+    /// <summary>"net:[4026531840]" gives 4026531840: unique among the living namespaces of a kernel.</summary>
+    private static string NamespaceInode()
+    {
+        string target = new FileInfo("/proc/thread-self/ns/net").LinkTarget ?? throw new GuardException(GuardFault.Refused, "/proc is not mounted: the guard cannot tell in which network namespace it is");
+        return target[(target.IndexOf('[', StringComparison.Ordinal) + 1)..^1];
+    }
+}
