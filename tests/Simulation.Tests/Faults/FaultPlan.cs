@@ -1,0 +1,60 @@
+using Appliance.Multicast.Protocol;
+using Appliance.Tests.Simulation.Kernel;
+
+namespace Appliance.Tests.Simulation.Faults;
+
+/// <summary>Chooses the faults of a run.</summary>
+internal static class FaultPlan
+{
+    private const long Millisecond = 1_000_000;
+    private const long FirstFault = 1_000 * Millisecond;
+
+    /// <summary>The faults of a plan, in no order.</summary>
+    internal static List<Fault> Make(SimulationPlan plan, SimulationRandom random)
+    {
+        List<Fault> faults = [];
+        int dead = 0;
+        for (int i = 0; i < plan.Faults; i++)
+        {
+            FaultKind kind = (FaultKind)random.Below((int)FaultKind.WallStep + 1);
+            int node = random.Below(plan.Nodes);
+            int other = kind == FaultKind.Partition ? random.Between(1, (1 << plan.Nodes) - 2) : Other(random, plan.Nodes, node);
+            long from = random.Between(FirstFault, SimulationPlan.HealAt - 200 * Millisecond);
+            long through = Math.Min(from + Duration(kind, random), SimulationPlan.HealAt);
+            if (kind == FaultKind.Crash && dead < plan.MayStayDead)
+            {
+                dead++;
+                through = long.MaxValue;
+            }
+            faults.Add(new Fault(kind, from, through, node, other));
+        }
+        if (plan.Options.Security == GroupSecurity.Sealed && random.Chance(0.3)) AddKeyRotation(plan, random, faults);
+        return faults;
+    }
+
+    private static void AddKeyRotation(SimulationPlan plan, SimulationRandom random, List<Fault> faults)
+    {
+        const long slowest = 4_000 * Millisecond;
+        long from = random.Between(FirstFault, SimulationPlan.HealAt - 2 * slowest);
+        faults.Add(new Fault(FaultKind.KeyRotation, from, from + 2 * slowest, 0, 0));
+        for (int node = 0; node < plan.Nodes; node++)
+        {
+            long sealFrom = from + random.Between(1L, slowest);
+            faults.Add(new Fault(FaultKind.KeySeal, sealFrom, long.MaxValue, node, 0));
+        }
+    }
+
+    private static int Other(SimulationRandom random, int nodes, int node)
+    {
+        int other = random.Below(nodes - 1);
+        return other >= node ? other + 1 : other;
+    }
+
+    private static long Duration(FaultKind kind, SimulationRandom random) => kind switch
+    {
+        FaultKind.Freeze or FaultKind.Stall => Millisecond * (random.Chance(0.5) ? random.Between(5L, 200) : random.Between(200L, 6000)),
+        FaultKind.Crash or FaultKind.Leave => Millisecond * random.Between(5L, 5000),
+        FaultKind.MulticastCut => Millisecond * random.Between(1000L, 8000),
+        _ => Millisecond * random.Between(20L, 5000),
+    };
+}

@@ -1,0 +1,81 @@
+using System.Reflection;
+using System.Runtime.Loader;
+using Appliance.Tests.Shared;
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Emit;
+
+namespace Appliance.Tests.Simulation.Mutations;
+
+/// <summary>
+/// Compiles the protocol's real sources together with the simulator's into one assembly in memory, with one text replaced. So the product carries no
+/// hooks for tests, and a mutant is exactly the product but for one broken rule.
+/// </summary>
+internal sealed class MutantCompiler
+{
+    private const string GlobalUsings =
+        "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;";
+
+    private static readonly CSharpParseOptions ParseOptions = new(LanguageVersion.Preview);
+    private readonly CSharpCompilation _original;
+    private readonly Dictionary<string, SyntaxTree> _trees = new(StringComparer.Ordinal);
+
+    internal MutantCompiler()
+    {
+        foreach (string path in SourceFiles()) _trees.Add(path, Parse(path, File.ReadAllText(RepositoryRoot.File(path))));
+        CSharpCompilationOptions options = new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable);
+        _original = CSharpCompilation.Create("Mutant", [.. _trees.Values, Parse("GlobalUsings.cs", GlobalUsings)], References(), options);
+    }
+
+    /// <summary>Compiles and loads; without a mutation the product as it is.</summary>
+    /// <returns>Runs a seed: null, or why it failed.</returns>
+    internal Func<ulong, string?> Load(Mutation? mutation, out AssemblyLoadContext context)
+    {
+        CSharpCompilation compilation = _original;
+        if (mutation is not null)
+        {
+            if (!_trees.TryGetValue(mutation.File, out SyntaxTree? tree))
+                throw new InvalidOperationException($"mutation '{mutation.Name}': {mutation.File} is not among the sources");
+            compilation = compilation.ReplaceSyntaxTree(tree, Parse(mutation.File, mutation.Apply(tree.ToString())));
+        }
+        using MemoryStream image = new();
+        EmitResult result = compilation.Emit(image);
+        if (!result.Success)
+        {
+            IEnumerable<Diagnostic> errors = result.Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error).Take(5);
+            throw new InvalidOperationException($"{mutation?.Name ?? "the original"} does not compile:\n{string.Join('\n', errors)}");
+        }
+        image.Position = 0;
+        context = new AssemblyLoadContext(mutation?.Name ?? "original", isCollectible: true);
+        Type entry = context.LoadFromStream(image).GetType(typeof(SimulationEntry).FullName!, throwOnError: true)!;
+        return entry.GetMethod(nameof(SimulationEntry.Run), BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string?>>();
+    }
+
+    private static SyntaxTree Parse(string path, string text) => CSharpSyntaxTree.ParseText(text, ParseOptions, path);
+
+    private static IEnumerable<string> SourceFiles()
+    {
+        foreach (string path in Below("src/Multicast"))
+        {
+            bool needsLinux = path.Contains("/Interop/", StringComparison.Ordinal) || path.Contains("/Transport/", StringComparison.Ordinal);
+            bool isAboveEngine = Path.GetDirectoryName(path) == "src/Multicast" && Path.GetFileName(path) is "MulticastGroup.cs" or "GroupSettings.cs";
+            if (!needsLinux && !isAboveEngine) yield return path;
+        }
+        foreach (string path in Below("tests/Simulation.Tests"))
+        {
+            bool usesXunit = path.EndsWith("Tests.cs", StringComparison.Ordinal) || path.EndsWith("SimulationMinimums.cs", StringComparison.Ordinal);
+            if (!usesXunit && !path.Contains("/Mutations/", StringComparison.Ordinal)) yield return path;
+        }
+    }
+
+    private static IEnumerable<string> Below(string folder) =>
+        Directory.EnumerateFiles(RepositoryRoot.File(folder), "*.cs", SearchOption.AllDirectories)
+            .Select(path => Path.GetRelativePath(RepositoryRoot.Path, path))
+            .Where(path => !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
+            .Order(StringComparer.Ordinal);
+
+    private static IEnumerable<MetadataReference> References() =>
+        ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(path => !Path.GetFileName(path).StartsWith("Appliance", StringComparison.Ordinal) && !Path.GetFileName(path).StartsWith("xunit", StringComparison.Ordinal))
+            .Select(path => MetadataReference.CreateFromFile(path));
+}
