@@ -1,0 +1,61 @@
+using System.Buffers.Binary;
+using System.Net;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace Appliance.Interop;
+
+/// <summary>
+/// An IPv4 or IPv6 address with port, as the kernel has it.
+/// <code>
+/// sockaddr_in   family u16 | port u16 big-endian | address 4
+/// sockaddr_in6  family u16 | port u16 big-endian | flow u32 | address 16 | scope u32
+/// </code>
+/// </summary>
+internal struct SocketAddressBytes
+{
+    /// <summary>Bytes of the larger of the two.</summary>
+    internal const int Capacity = 28;
+
+    internal InlineStorage Storage;
+
+    [InlineArray(Capacity)]
+    internal struct InlineStorage
+    {
+        private byte _first;
+    }
+
+    internal SocketAddressBytes(IPEndPoint endPoint)
+    {
+        Span<byte> bytes = Storage;
+        ushort family = endPoint.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? Sockets.Inet : Sockets.Inet6;
+        MemoryMarshal.Write(bytes, family);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], (ushort)endPoint.Port);
+        if (family == Sockets.Inet)
+        {
+            endPoint.Address.TryWriteBytes(bytes[4..], out _);
+            return;
+        }
+        endPoint.Address.TryWriteBytes(bytes[8..], out _);
+        MemoryMarshal.Write(bytes[24..], (uint)endPoint.Address.ScopeId);
+    }
+
+    /// <summary>Bytes that the kernel reads.</summary>
+    [UnscopedRef]
+    internal readonly ReadOnlySpan<byte> Bytes => ((ReadOnlySpan<byte>)Storage)[..Length];
+
+    internal readonly ushort Family => MemoryMarshal.Read<ushort>(Storage);
+
+    internal readonly int Length => Family == Sockets.Inet ? 16 : Capacity;
+
+    /// <summary>The address for people and logs; allocates.</summary>
+    internal readonly IPEndPoint ToEndPoint()
+    {
+        ReadOnlySpan<byte> bytes = Storage;
+        int port = BinaryPrimitives.ReadUInt16BigEndian(bytes[2..]);
+        return Family == Sockets.Inet
+            ? new IPEndPoint(new IPAddress(bytes.Slice(4, 4)), port)
+            : new IPEndPoint(new IPAddress(bytes.Slice(8, 16), MemoryMarshal.Read<uint>(bytes[24..])), port);
+    }
+}
