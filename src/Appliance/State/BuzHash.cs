@@ -88,8 +88,7 @@ internal sealed unsafe class BuzHash
     private ulong Fold(ulong state, byte* bytes, int length)
     {
         ulong* tables = _tables;
-        byte* end = bytes + length;
-        for (byte* last = end - FoldedBytes; bytes <= last; bytes += FoldedBytes)
+        for (; length >= FoldedBytes; length -= FoldedBytes, bytes += FoldedBytes)
         {
             ulong a = tables[bytes[0]] ^ tables[1 * Words + bytes[1]];
             ulong b = tables[2 * Words + bytes[2]] ^ tables[3 * Words + bytes[3]];
@@ -97,7 +96,7 @@ internal sealed unsafe class BuzHash
             ulong d = tables[6 * Words + bytes[6]] ^ tables[7 * Words + bytes[7]];
             state = BitOperations.RotateLeft(state, FoldedBytes) ^ (a ^ b ^ (c ^ d));
         }
-        for (; bytes < end; bytes++) state = BitOperations.RotateLeft(state, 1) ^ tables[7 * Words + *bytes];
+        for (; length > 0; length--, bytes++) state = BitOperations.RotateLeft(state, 1) ^ tables[7 * Words + *bytes];
         return state;
     }
 
