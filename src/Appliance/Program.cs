@@ -1,1 +1,1 @@
-return 0;
+return await Appliance.Commands.ApplianceCommandLine.InvokeAsync(args, Console.Out, Console.Error).ConfigureAwait(false);

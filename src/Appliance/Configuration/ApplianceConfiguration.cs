@@ -1,3 +1,4 @@
+using System.Net;
 using Appliance.Multicast;
 using Appliance.State;
 
@@ -29,6 +30,10 @@ public sealed record ApplianceConfiguration
 
     /// <summary>What is promised about a class.</summary>
     public ClassOptions ClassOf(RecordClass recordClass) => Classes[(int)recordClass];
+
+    /// <summary>The node's own addresses that a listener listens on; none when it listens on the service's only.</summary>
+    internal IReadOnlyList<IPAddress> NodeAddressesOf(ListenerOptions listener) =>
+        listener.Bind == ListenerBinding.Service ? [] : listener.NodeAddresses.Count > 0 ? listener.NodeAddresses : [Group.AddressOf(Node.Id)!];
 
     /// <summary>The node that is a service's primary.</summary>
     public string PrimaryOf(ServiceOptions service)

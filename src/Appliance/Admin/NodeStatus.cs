@@ -1,0 +1,167 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Appliance.Admin;
+
+/// <summary>What <c>/status</c> answers: this node's view at one instant. Field names are stable and documented in docs/operations.md.</summary>
+internal sealed record NodeStatus
+{
+    /// <summary>The node's id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its life: larger after every restart.</summary>
+    public required ulong Incarnation { get; init; }
+
+    /// <summary><c>data</c> or <c>witness</c>.</summary>
+    public required string Role { get; init; }
+
+    /// <summary>The program's version.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>Seconds since the node started.</summary>
+    public required long UptimeSeconds { get; init; }
+
+    /// <summary>This node holds the complete state of its services.</summary>
+    public required bool Synchronised { get; init; }
+
+    /// <summary>Bytes in use and allowed: [node] memory-limit.</summary>
+    public required MemoryStatus Memory { get; init; }
+
+    /// <summary>The group.</summary>
+    public required GroupStatus Group { get; init; }
+
+    /// <summary>The services in the order of the configuration.</summary>
+    public required IReadOnlyList<ServiceStatus> Services { get; init; }
+
+    /// <summary>The other members, configured or heard.</summary>
+    public required IReadOnlyList<MemberStatus> Members { get; init; }
+
+    /// <summary>What no other node would hold if this one died now.</summary>
+    public required IReadOnlyList<LossStatus> WouldBeLost { get; init; }
+
+    /// <summary>What an operator should look at; empty when all is well.</summary>
+    public required IReadOnlyList<string> Warnings { get; init; }
+}
+
+/// <summary>Memory of a node.</summary>
+/// <param name="UsedBytes">Table, tombstones and buffers.</param>
+/// <param name="LimitBytes">[node] memory-limit.</param>
+internal sealed record MemoryStatus(long UsedBytes, long LimitBytes);
+
+/// <summary>The group.</summary>
+/// <param name="Name">[group] name.</param>
+/// <param name="Transport"><c>multicast</c> or <c>unicast</c>.</param>
+/// <param name="Security"><c>sealed</c> or <c>none</c>.</param>
+/// <param name="Digest">SHA-256 of the group-wide settings, hexadecimal: alike on all nodes.</param>
+internal sealed record GroupStatus(string Name, string Transport, string Security, string Digest);
+
+/// <summary>One service.</summary>
+internal sealed record ServiceStatus
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>This node's role for it: <c>primary</c>, <c>secondary</c>, <c>recovering</c> or <c>witness</c>.</summary>
+    public required string Role { get; init; }
+
+    /// <summary>Id of the primary; null when none is known.</summary>
+    public required string? Primary { get; init; }
+
+    /// <summary>Its term.</summary>
+    public required ulong Term { get; init; }
+
+    /// <summary>Records held here.</summary>
+    public required long Records { get; init; }
+
+    /// <summary>Bytes of their keys and values.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>By class, all of them.</summary>
+    public required IReadOnlyList<ClassStatus> Classes { get; init; }
+}
+
+/// <summary>One class of a service's records.</summary>
+internal sealed record ClassStatus
+{
+    /// <summary>Its name.</summary>
+    public required string Class { get; init; }
+
+    /// <summary>Records held here.</summary>
+    public required long Records { get; init; }
+
+    /// <summary>Bytes of their keys and values.</summary>
+    public required long Bytes { get; init; }
+
+    /// <summary>Others that must have applied a write before it is answered.</summary>
+    public required int Acks { get; init; }
+
+    /// <summary>Others that could acknowledge now.</summary>
+    public required int AcksAvailable { get; init; }
+
+    /// <summary>The class meets its acknowledgements now.</summary>
+    public required bool MeetsAcks { get; init; }
+
+    /// <summary><c>refuse</c> or <c>accept</c>.</summary>
+    public required string WhenShort { get; init; }
+
+    /// <summary>Writes accepted with fewer acknowledgements than asked for, since the node started.</summary>
+    public required long AcceptedShort { get; init; }
+}
+
+/// <summary>Another member as this node sees it.</summary>
+internal sealed record MemberStatus
+{
+    /// <summary>Its id.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>Its life; 0 while unknown.</summary>
+    public required ulong Incarnation { get; init; }
+
+    /// <summary><c>data</c> or <c>witness</c>; null while unknown.</summary>
+    public required string? Role { get; init; }
+
+    /// <summary><c>absent</c> (configured, never heard or gone), <c>joining</c>, <c>live</c>, <c>suspected</c>.</summary>
+    public required string State { get; init; }
+
+    /// <summary>It holds the complete state.</summary>
+    public required bool Synchronised { get; init; }
+
+    /// <summary>This node waits for it; false after it lagged past the limit.</summary>
+    public required bool WaitedFor { get; init; }
+
+    /// <summary><c>multicast</c>, <c>unicast</c>, or null when nothing goes there.</summary>
+    public required string? Path { get; init; }
+
+    /// <summary>Why the path is not the configured one; null when it is.</summary>
+    public required string? PathCause { get; init; }
+
+    /// <summary>Messages of this node that it has not applied.</summary>
+    public required long LagMessages { get; init; }
+
+    /// <summary>Bytes of them.</summary>
+    public required long LagBytes { get; init; }
+
+    /// <summary>Age of the oldest of them.</summary>
+    public required long LagMilliseconds { get; init; }
+
+    /// <summary>Milliseconds since it was last heard; null when never.</summary>
+    public required long? SilentMilliseconds { get; init; }
+
+    /// <summary>Round trip; null while unknown.</summary>
+    public required long? RoundTripMicroseconds { get; init; }
+
+    /// <summary>Its clock minus ours.</summary>
+    public required long ClockOffsetMilliseconds { get; init; }
+}
+
+/// <summary>What would be lost of one class of one service.</summary>
+/// <param name="Service">The service.</param>
+/// <param name="Class">The class.</param>
+/// <param name="Records">Writes that no synchronised data member has applied.</param>
+internal sealed record LossStatus(string Service, string Class, long Records);
+
+/// <summary>JSON of the admin page.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(NodeStatus))]
+[JsonSerializable(typeof(ReloadReport))]
+internal sealed partial class AdminJson : JsonSerializerContext;

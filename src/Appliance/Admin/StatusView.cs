@@ -1,0 +1,70 @@
+using System.Globalization;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace Appliance.Admin;
+
+/// <summary>A node's status as tables for a terminal.</summary>
+internal static class StatusView
+{
+    /// <summary>The whole status.</summary>
+    internal static IRenderable Render(NodeStatus status)
+    {
+        var parts = new List<IRenderable> { Headline(status), Services(status), Members(status), Losses(status) };
+        foreach (string warning in status.Warnings) parts.Add(new Markup($"[yellow]warning:[/] {Markup.Escape(warning)}"));
+        return new Rows(parts);
+    }
+
+    private static Markup Headline(NodeStatus status) => new(string.Create(CultureInfo.InvariantCulture,
+        $"[bold]{Markup.Escape(status.Id)}[/]  {status.Role}, incarnation {status.Incarnation}, up {TimeSpan.FromSeconds(status.UptimeSeconds):c}, {(status.Synchronised ? "synchronised" : "[yellow]not synchronised[/]")}, group {Markup.Escape(status.Group.Name)} ({status.Group.Transport}, {status.Group.Security}), memory {Size(status.Memory.UsedBytes)} of {Size(status.Memory.LimitBytes)}"));
+
+    private static Table Services(NodeStatus status)
+    {
+        Table table = NewTable("service", "role", "primary", "term", "class", "records", "bytes", "acks", "met now");
+        foreach (ServiceStatus service in status.Services)
+        {
+            bool first = true;
+            foreach (ClassStatus row in service.Classes)
+            {
+                string met = row.MeetsAcks ? "yes" : row.WhenShort == "accept" ? "[yellow]no: accepts[/]" : "[red]no: refuses[/]";
+                table.AddRow(first ? Markup.Escape(service.Name) : "", first ? service.Role : "", first ? Markup.Escape(service.Primary ?? "-") : "", first ? Number((long)service.Term) : "",
+                    row.Class, Number(row.Records), Size(row.Bytes), string.Create(CultureInfo.InvariantCulture, $"{row.Acks} of {row.AcksAvailable}"), met);
+                first = false;
+            }
+        }
+        return table;
+    }
+
+    private static Table Members(NodeStatus status)
+    {
+        Table table = NewTable("member", "state", "synchronised", "path", "lag messages", "lag bytes", "lag", "round trip", "silent");
+        foreach (MemberStatus member in status.Members)
+        {
+            string state = member.State == "live" ? member.WaitedFor ? "live" : "[yellow]live, ejected[/]" : $"[red]{member.State}[/]";
+            string path = member.PathCause is null ? member.Path ?? "-" : $"[yellow]{member.Path}[/] ({Markup.Escape(member.PathCause)})";
+            table.AddRow(Markup.Escape(member.Id), state, member.Synchronised ? "yes" : "[yellow]no[/]", path, Number(member.LagMessages), Size(member.LagBytes), $"{Number(member.LagMilliseconds)} ms",
+                member.RoundTripMicroseconds is { } trip ? $"{Number(trip)} us" : "-", member.SilentMilliseconds is { } silent ? $"{Number(silent)} ms" : "-");
+        }
+        return table;
+    }
+
+    private static Markup Losses(NodeStatus status) => new(status.WouldBeLost.Count == 0
+        ? "If this node died now: [green]nothing would be lost[/]"
+        : $"If this node died now, lost: [red]{Markup.Escape(string.Join(", ", status.WouldBeLost.Select(static loss => $"{Number(loss.Records)} {loss.Class} writes of {loss.Service}")))}[/]");
+
+    private static Table NewTable(params string[] columns)
+    {
+        var table = new Table { Border = TableBorder.Simple };
+        foreach (string column in columns) table.AddColumn(new TableColumn(column) { NoWrap = true });
+        return table;
+    }
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Size(long bytes) => bytes switch
+    {
+        < 10 << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
+        < 10 << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes >> 10} KiB"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{bytes >> 20} MiB"),
+    };
+}

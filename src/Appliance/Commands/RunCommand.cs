@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using Appliance.Configuration;
+using Appliance.Host;
+using Microsoft.Extensions.Logging;
+
+namespace Appliance.Commands;
+
+/// <summary><c>appliance run</c>: one node, in the foreground, until SIGTERM or SIGINT.</summary>
+internal static class RunCommand
+{
+    internal static Command Create()
+    {
+        Option<string> config = CommonOptions.Config();
+        var command = new Command("run", "Run this node until SIGTERM; SIGHUP reloads the configuration") { config };
+        command.SetAction((parsed, _) => RunAsync(parsed.GetRequiredValue(config)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(string path)
+    {
+        ApplianceConfiguration configuration = CommonOptions.LoadConfiguration(path);
+        using var logging = new NodeLogging(configuration.Node.LogLevel);
+        ILogger log = logging.Factory.CreateLogger("appliance");
+        var end = new TaskCompletionSource<PosixSignal>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, EndOn);
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, EndOn);
+        try
+        {
+            await using NodeHost node = await NodeHost.StartAsync(configuration, path, logging).ConfigureAwait(false);
+            using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
+            {
+                context.Cancel = true;
+                _ = node.ReloadAsync(); // it logs what it did
+            });
+            Task ended = await Task.WhenAny(end.Task, node.Failed).ConfigureAwait(false);
+            if (ended == node.Failed) await node.Failed.ConfigureAwait(false);
+            NodeLog.Ending(log, (await end.Task.ConfigureAwait(false)).ToString());
+        }
+        catch (NodeStartException failure)
+        {
+            NodeLog.CannotStart(log, failure.Message);
+            return ExitCode.Failed;
+        }
+        NodeLog.Ended(log);
+        return ExitCode.Done;
+
+        void EndOn(PosixSignalContext context)
+        {
+            context.Cancel = true; // the default would end the process at once
+            end.TrySetResult(context.Signal);
+        }
+    }
+}
