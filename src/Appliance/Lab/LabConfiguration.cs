@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text;
+using Appliance.Configuration;
+
+namespace Appliance.Lab;
+
+/// <summary>Configuration files of a laboratory's nodes.</summary>
+internal static class LabConfiguration
+{
+    /// <summary>The service that a laboratory serves.</summary>
+    internal const string Service = "demo";
+
+    /// <summary>Its listener.</summary>
+    internal const string Listener = "state";
+
+    /// <summary>Writes a node's configuration.</summary>
+    /// <param name="state">The laboratory.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="keyFile">The group's key file.</param>
+    /// <param name="overrides"><c>SECTION.KEY=VALUE</c>, for example <c>class purchase.acks=0</c>; for one node only with <c>a:</c> in front.</param>
+    /// <exception cref="LabException">An override is malformed, or the result is not valid.</exception>
+    internal static void Write(LabState state, LabNode node, string keyFile, IReadOnlyList<string> overrides)
+    {
+        var addresses = new LabAddresses(state.Name, state.Loopback);
+        var sections = new List<(string Header, List<(string Key, string Value)> Settings)>
+        {
+            ("node", [("id", node.Id), ("state-directory", Path.Combine(Path.GetDirectoryName(node.Config)!, "state"))]),
+            ("group",
+            [
+                ("name", state.Name), ("members", string.Join(' ', state.Nodes.Select(static member => $"{member.Id}={member.SyncAddress}"))),
+                ("address", addresses.Multicast), ("port", addresses.GroupPort.ToString(CultureInfo.InvariantCulture)), ("key-file", keyFile),
+            ]),
+            ($"service {Service}", [("primary", state.Nodes[0].Id)]),
+            ($"listener {Listener}", [("service", Service), ("bind", "node"), ("node-addresses", node.Address), ("port", state.Port.ToString(CultureInfo.InvariantCulture))]),
+            ("admin", [("socket", node.Admin)]),
+        };
+        foreach (string change in overrides) Override(sections, node.Id, change);
+        File.WriteAllText(node.Config, Format(sections));
+        LoadResult loaded = ConfigurationLoader.Load(node.Config);
+        if (loaded.Configuration is null) throw new LabException($"the laboratory's configuration is not valid: {string.Join("; ", loaded.Problems)}");
+    }
+
+    private static void Override(List<(string Header, List<(string Key, string Value)> Settings)> sections, string node, string change)
+    {
+        int equals = change.IndexOf('=');
+        int dot = equals < 0 ? -1 : change.LastIndexOf('.', equals);
+        if (dot <= 0) throw new LabException($"'{change}' is no setting: write SECTION.KEY=VALUE, for example 'group.dead-after=100ms'");
+        int colon = change.IndexOf(':');
+        if (colon > 0 && colon < dot && change[..colon] != node) return;
+        string header = change[(colon > 0 && colon < dot ? colon + 1 : 0)..dot].Trim(), key = change[(dot + 1)..equals].Trim(), value = change[(equals + 1)..].Trim();
+        int at = sections.FindIndex(section => section.Header == header);
+        if (at < 0)
+        {
+            sections.Add((header, []));
+            at = sections.Count - 1;
+        }
+        sections[at].Settings.RemoveAll(setting => setting.Key == key);
+        sections[at].Settings.Add((key, value));
+    }
+
+    private static string Format(List<(string Header, List<(string Key, string Value)> Settings)> sections)
+    {
+        var text = new StringBuilder("; made by 'appliance lab up'\n");
+        foreach ((string header, List<(string Key, string Value)> settings) in sections)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n[{header}]\n");
+            foreach ((string key, string value) in settings) text.Append(CultureInfo.InvariantCulture, $"{key} = {value}\n");
+        }
+        return text.ToString();
+    }
+}

@@ -1,0 +1,60 @@
+using Appliance.Multicast;
+
+namespace Appliance.Lab;
+
+/// <summary>The directory in which a laboratory remembers itself, held by one command at a time.</summary>
+internal sealed class LabDirectory : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private readonly FileStream _lock;
+
+    private LabDirectory(string path, FileStream held)
+    {
+        Path = path;
+        _lock = held;
+    }
+
+    /// <summary>The directory.</summary>
+    internal string Path { get; }
+
+    /// <summary>Opens, and makes when absent, the directory of a laboratory; waits for another command on it to end.</summary>
+    /// <exception cref="LabException">The name cannot be used, or the other command does not end.</exception>
+    internal static LabDirectory Open(string name)
+    {
+        if (!NodeId.IsValidName(name) || name.Length > 20) throw new LabException($"'{name}' is no name for a laboratory: 1 to 20 characters of a-z, 0-9, '-', '_', '.'");
+        string root = Root();
+        Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        string path = System.IO.Path.Combine(root, name);
+        DateTime deadline = DateTime.UtcNow + Patience;
+        while (true)
+        {
+            try
+            {
+                var held = new FileStream($"{path}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+                Directory.CreateDirectory(path);
+                return new LabDirectory(path, held);
+            }
+            catch (IOException) when (DateTime.UtcNow < deadline)
+            {
+                Thread.Sleep(20);
+            }
+            catch (IOException)
+            {
+                throw new LabException($"another command has held laboratory '{name}' for {Patience.TotalSeconds:0} s");
+            }
+        }
+    }
+
+    /// <summary>Removes what it holds.</summary>
+    internal void Remove()
+    {
+        Directory.Delete(Path, recursive: true);
+        File.Delete($"{Path}.lock"); // whoever waits for it makes another
+    }
+
+    /// <summary>Lets the next command in.</summary>
+    public void Dispose() => _lock.Dispose();
+
+    private static string Root() => Environment.IsPrivilegedProcess ? "/run/appliance-lab"
+        : System.IO.Path.Combine(Environment.GetEnvironmentVariable("TMPDIR") ?? "/tmp", $"appliance-lab-{Environment.UserName}");
+}
