@@ -5,7 +5,7 @@ namespace Appliance.Multicast.Interop;
 /// <summary>ppoll(2): waits for few descriptors with a nanosecond time-out.</summary>
 internal static unsafe partial class Poll
 {
-    internal const short In = 1;
+    internal const short In = 1, Out = 4;
 
     /// <summary>struct pollfd.</summary>
     [StructLayout(LayoutKind.Sequential)]
