@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Multicast.Interop;
 
@@ -39,7 +40,13 @@ internal static partial class Epoll
     internal static unsafe partial nint read(int descriptor, void* buffer, nint count);
 
     [LibraryImport("libc", SetLastError = true)]
+    internal static unsafe partial nint read(SafeFileHandle descriptor, void* buffer, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
     internal static unsafe partial nint write(int descriptor, void* buffer, nint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static unsafe partial nint write(SafeFileHandle descriptor, void* buffer, nint count);
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int close(int descriptor);

@@ -1,48 +1,9 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using Appliance.Multicast.Interop;
+using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Multicast.Transport;
-
-/// <summary>What a descriptor is watched for (values of epoll, uapi/linux/eventpoll.h).</summary>
-[Flags]
-public enum Readiness : uint
-{
-    /// <summary>Nothing: errors and hang-ups are reported all the same.</summary>
-    None = 0,
-
-    /// <summary>Readable.</summary>
-    Read = 0x001,
-
-    /// <summary>Writable.</summary>
-    Write = 0x004,
-
-    /// <summary>Error; always reported.</summary>
-    Error = 0x008,
-
-    /// <summary>Hang-up; always reported.</summary>
-    HangUp = 0x010,
-
-    /// <summary>The peer shut down its sending side.</summary>
-    PeerClosed = 0x2000,
-}
-
-/// <summary>Owner of a descriptor in an <see cref="EventLoop"/>.</summary>
-public interface IReadinessHandler
-{
-    /// <summary>The descriptor is ready. Called on the loop thread; must not block.</summary>
-    void OnReady(Readiness ready);
-}
-
-/// <summary>Something that acts once per round of an <see cref="EventLoop"/>, after all ready descriptors were served.</summary>
-public interface IRoundHandler
-{
-    /// <summary>Ends the round: flush, timers, deferred replies. Called on the loop thread; must not block.</summary>
-    void OnRoundEnd(Timestamp now);
-
-    /// <summary>When the next round must start even if no descriptor is ready; <see cref="Timestamp.Never"/> for no deadline.</summary>
-    Timestamp NextDeadline { get; }
-}
 
 /// <summary>
 /// One thread over epoll that drives a node: sockets of the group, listeners and the writers of its services run here without locks
@@ -52,13 +13,17 @@ public interface IRoundHandler
 public sealed class EventLoop : IDisposable
 {
     private const int MaxEvents = 256;
-    private const int ClockBootTime = 7;
+    private const int ClockRealTime = 0, ClockBootTime = 7;
     private readonly int _epoll;
-    private readonly int _wake;
+    private readonly SafeFileHandle _wake;
     private readonly List<IReadinessHandler?> _handlers = [];
     private readonly Stack<int> _freeSlots = new();
+
+    // A slot is reused only after the round in which it was given up: an event already fetched must not reach the next owner.
+    private readonly List<int> _retiredSlots = [];
     private readonly Dictionary<int, int> _slotOfDescriptor = [];
     private readonly List<IRoundHandler> _roundHandlers = [];
+    private readonly List<IRoundHandler> _closers = [];
     private readonly ConcurrentQueue<Action> _posted = new();
     private int _wakePending;
     private volatile bool _stopRequested;
@@ -72,14 +37,19 @@ public sealed class EventLoop : IDisposable
         const int closeOnExec = 0x80000, nonBlocking = 0x800;
         _epoll = Epoll.epoll_create1(closeOnExec);
         if (_epoll < 0) throw new InvalidOperationException($"epoll_create1 failed: errno {Marshal.GetLastPInvokeError()}");
-        _wake = Epoll.eventfd(0, closeOnExec | nonBlocking);
-        if (_wake < 0) throw new InvalidOperationException($"eventfd failed: errno {Marshal.GetLastPInvokeError()}");
-        Control(Epoll.Add, _wake, Readiness.Read, -1);
+        int wake = Epoll.eventfd(0, closeOnExec | nonBlocking);
+        if (wake < 0) throw new InvalidOperationException($"eventfd failed: errno {Marshal.GetLastPInvokeError()}");
+        _wake = new SafeFileHandle(wake, ownsHandle: true);
+        Control(Epoll.Add, wake, Readiness.Read, -1);
         Now = ReadClock();
+        WallMilliseconds = ReadWallClock();
     }
 
-    /// <summary>Time at the start of the current round or of the current descriptor's callback, CLOCK_BOOTTIME.</summary>
+    /// <summary>Time at which the current round began, and again at which its end began; CLOCK_BOOTTIME.</summary>
     public Timestamp Now { get; private set; }
+
+    /// <summary>Wall time at which the current round began, in milliseconds since the Unix epoch.</summary>
+    public long WallMilliseconds { get; private set; }
 
     /// <summary>Rounds turned so far: the progress counter that the heartbeat thread watches. Any thread.</summary>
     public long Rounds => Volatile.Read(ref _rounds);
@@ -90,6 +60,14 @@ public sealed class EventLoop : IDisposable
         Epoll.TimeSpec time;
         Epoll.clock_gettime(ClockBootTime, &time);
         return new Timestamp(time.Seconds * 1_000_000_000 + time.Nanoseconds);
+    }
+
+    /// <summary>Reads the wall clock: milliseconds since the Unix epoch. It may be stepped.</summary>
+    public static unsafe long ReadWallClock()
+    {
+        Epoll.TimeSpec time;
+        Epoll.clock_gettime(ClockRealTime, &time);
+        return time.Seconds * 1000 + time.Nanoseconds / 1_000_000;
     }
 
     /// <summary>Watches a descriptor, which must be non-blocking.</summary>
@@ -117,14 +95,17 @@ public sealed class EventLoop : IDisposable
         _retiredSlots.Add(slot);
     }
 
-    // A slot is reused only after the round in which it was given up: an event already fetched must not reach the next owner.
-    private readonly List<int> _retiredSlots = [];
-
     /// <summary>Adds something that acts at the end of every round, in the order of addition.</summary>
-    public void Add(IRoundHandler handler) => _roundHandlers.Add(handler);
+    /// <param name="handler">What acts.</param>
+    /// <param name="last">After all that were added without this: for what sends on what the others produced.</param>
+    public void Add(IRoundHandler handler, bool last = false) => (last ? _closers : _roundHandlers).Add(handler);
 
     /// <summary>Removes what <see cref="Add"/> added. Not from within <see cref="IRoundHandler.OnRoundEnd"/>.</summary>
-    public void Remove(IRoundHandler handler) => _roundHandlers.Remove(handler);
+    public void Remove(IRoundHandler handler)
+    {
+        _roundHandlers.Remove(handler);
+        _closers.Remove(handler);
+    }
 
     /// <summary>Runs an action on the loop thread in the next round. Any thread; for control paths (it allocates), not for data.</summary>
     public void Post(Action action)
@@ -133,12 +114,19 @@ public sealed class EventLoop : IDisposable
         Wake();
     }
 
-    /// <summary>Starts a round soon. Any thread; allocates nothing.</summary>
+    /// <summary>Starts a round soon. Any thread; allocates nothing; after <see cref="Dispose"/> it does nothing.</summary>
     public unsafe void Wake()
     {
-        if (Interlocked.Exchange(ref _wakePending, 1) != 0) return;
+        if (Interlocked.Exchange(ref _wakePending, 1) != 0 || _wake.IsClosed) return;
         ulong one = 1;
-        _ = Epoll.write(_wake, &one, sizeof(ulong)); // EAGAIN only when the counter is full: then it is readable anyway
+        try
+        {
+            _ = Epoll.write(_wake, &one, sizeof(ulong)); // EAGAIN only when the counter is full: then it is readable anyway
+        }
+        catch (ObjectDisposedException)
+        {
+            // Disposed between the check and the call: there is no round to start. The handle keeps the number from being reused meanwhile.
+        }
     }
 
     /// <summary>Runs the loop on a new thread.</summary>
@@ -155,19 +143,20 @@ public sealed class EventLoop : IDisposable
         while (!_stopRequested)
         {
             Now = ReadClock();
-            Timestamp deadline = Timestamp.Never;
-            foreach (IRoundHandler handler in _roundHandlers) deadline = Timestamp.Min(deadline, handler.NextDeadline);
-            int count = Wait(events, deadline);
+            int count = Wait(events, NextDeadline());
             Now = ReadClock();
+            WallMilliseconds = ReadWallClock();
             for (int i = 0; i < count; i++)
             {
                 long slot = events[i].Data;
                 if (slot < 0) DrainWake();
                 else _handlers[(int)slot]?.OnReady((Readiness)events[i].Events);
             }
-            while (_posted.TryDequeue(out Action? action)) action();
+            // Only what stands there now: an action that posts itself again must not keep the round from ending.
+            for (int posted = _posted.Count; posted > 0 && _posted.TryDequeue(out Action? action); posted--) action();
             Now = ReadClock();
             for (int i = 0; i < _roundHandlers.Count; i++) _roundHandlers[i].OnRoundEnd(Now);
+            for (int i = 0; i < _closers.Count; i++) _closers[i].OnRoundEnd(Now);
             foreach (int slot in _retiredSlots) _freeSlots.Push(slot);
             _retiredSlots.Clear();
             Volatile.Write(ref _rounds, _rounds + 1);
@@ -187,7 +176,15 @@ public sealed class EventLoop : IDisposable
         RequestStop();
         if (_thread is not null && _thread != Thread.CurrentThread) _thread.Join();
         _ = Epoll.close(_epoll);
-        _ = Epoll.close(_wake);
+        _wake.Dispose();
+    }
+
+    private Timestamp NextDeadline()
+    {
+        Timestamp deadline = _posted.IsEmpty ? Timestamp.Never : Now;
+        for (int i = 0; i < _roundHandlers.Count; i++) deadline = Timestamp.Min(deadline, _roundHandlers[i].NextDeadline);
+        for (int i = 0; i < _closers.Count; i++) deadline = Timestamp.Min(deadline, _closers[i].NextDeadline);
+        return deadline;
     }
 
     private unsafe int Wait(Epoll.Event* events, Timestamp deadline)

@@ -48,6 +48,8 @@ internal sealed record InterfaceChoice(string Name, int Index, IPAddress Address
     {
         foreach (Interfaces.Entry entry in entries)
             if (entry.Address.Equals(address)) return entry.Name;
+        // The whole of 127.0.0.0/8 is local to lo although only 127.0.0.1 is listed: a laboratory gives each node one of them.
+        if (IPAddress.IsLoopback(address) && entries.Find(static entry => (entry.Flags & Interfaces.Loopback) != 0) is { Name: not null } loopback) return loopback.Name;
         throw new GroupTransportException($"group interface address {address} is on no interface of this host; it has {Names(entries)}");
     }
 

@@ -42,6 +42,9 @@ public sealed class TransportCounters
     /// <summary>Own datagrams that came back (on lo, or a loop in the network) and were ignored.</summary>
     public long OwnDatagramsIgnored;
 
+    /// <summary>Empty datagrams ignored: the start-up test of a node on this host sends them.</summary>
+    public long ProbesIgnored;
+
     /// <summary>Datagrams longer than the receive buffer, ignored.</summary>
     public long ReceivesTruncated;
 

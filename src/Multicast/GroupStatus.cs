@@ -1,0 +1,170 @@
+using System.Reflection;
+using Appliance.Multicast.Protocol;
+using Appliance.Multicast.Transport;
+
+namespace Appliance.Multicast;
+
+/// <summary>What a group is doing, for status pages and metrics. A picture of one moment, but <see cref="Transport"/> and the histogram stay live.</summary>
+public sealed record GroupStatus
+{
+    private static readonly FieldInfo[] CounterFields = typeof(EngineCounters).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
+
+    /// <summary>Name of the interface.</summary>
+    public required string Interface { get; init; }
+
+    /// <summary>This node's address and unicast port.</summary>
+    public required string Address { get; init; }
+
+    /// <summary>The interface's MTU now.</summary>
+    public required int MtuBytes { get; init; }
+
+    /// <summary>UDP payload of a full datagram.</summary>
+    public required int DatagramBytes { get; init; }
+
+    /// <summary>The transport is multicast; a single member may be served by unicast all the same (<see cref="MemberStatus.ByUnicast"/>).</summary>
+    public required bool UsesMulticast { get; init; }
+
+    /// <summary>Datagrams are sealed.</summary>
+    public required bool Sealed { get; init; }
+
+    /// <summary>What the start-up test found.</summary>
+    public required SelfTestResult StartUpTest { get; init; }
+
+    /// <summary>The interface is up and has a carrier.</summary>
+    public required bool LinkCarries { get; init; }
+
+    /// <summary>Times that the carrier was lost.</summary>
+    public required long CarrierLosses { get; init; }
+
+    /// <summary>How runs of datagrams are sent.</summary>
+    public required SendMethod SendMethod { get; init; }
+
+    /// <summary>Why segmentation offload is not used; null when it is.</summary>
+    public required string? WhyNotSegmented { get; init; }
+
+    /// <summary>The kernel hands over coalesced runs (UDP_GRO).</summary>
+    public required bool ReceiveOffload { get; init; }
+
+    /// <summary>Socket buffer bytes that were asked for.</summary>
+    public required int AskedBufferBytes { get; init; }
+
+    /// <summary>Receive buffer that was granted, in the kernel's account: twice the asked bytes when granted in full.</summary>
+    public required int ReceiveBufferBytes { get; init; }
+
+    /// <summary>Send buffer that was granted, in the kernel's account.</summary>
+    public required int SendBufferBytes { get; init; }
+
+    /// <summary>Datagrams that the kernel dropped because a receive buffer was full; they were repaired.</summary>
+    public required long ReceiveDrops { get; init; }
+
+    /// <summary>Native memory of the repair windows.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>What the data sockets did.</summary>
+    public required TransportCounters Transport { get; init; }
+
+    /// <summary>Everything that the protocol counts, by name.</summary>
+    public required IReadOnlyList<KeyValuePair<string, long>> Protocol { get; init; }
+
+    /// <summary>The heartbeat thread.</summary>
+    public required HeartbeatStatus Heartbeats { get; init; }
+
+    /// <summary>The other members.</summary>
+    public required IReadOnlyList<MemberStatus> Members { get; init; }
+
+    /// <summary>Why the group does not admit this node, in a sentence; null when it did not refuse.</summary>
+    public required string? Refusal { get; init; }
+
+    /// <summary>What an operator should look at, one sentence each.</summary>
+    public IReadOnlyList<string> Warnings => GroupWarnings.Collect(this);
+
+    internal static IReadOnlyList<KeyValuePair<string, long>> Read(EngineCounters counters)
+    {
+        List<KeyValuePair<string, long>> values = new(CounterFields.Length);
+        foreach (FieldInfo field in CounterFields)
+            if (field.GetValue(counters) is long value) values.Add(new(field.Name, value));
+        return values;
+    }
+}
+
+/// <summary>The heartbeat thread's doings.</summary>
+public sealed record HeartbeatStatus
+{
+    /// <summary>Beats sent.</summary>
+    public required long Sent { get; init; }
+
+    /// <summary>Beats of others received.</summary>
+    public required long Received { get; init; }
+
+    /// <summary>Beats not sent because something hung.</summary>
+    public required long Withheld { get; init; }
+
+    /// <summary>Beats whose time had passed when the thread ran again.</summary>
+    public required long Skipped { get; init; }
+
+    /// <summary>Received beats dropped because the loop did not take them.</summary>
+    public required long RingOverruns { get; init; }
+
+    /// <summary>Received beats dropped by the kernel.</summary>
+    public required long ReceiveDrops { get; init; }
+
+    /// <summary>How late the beats were sent; live.</summary>
+    public required LatenessHistogram Lateness { get; init; }
+
+    /// <summary>What hangs, so that no beats are sent; null while all turns.</summary>
+    public required string? Hanging { get; init; }
+
+    /// <summary>Why the thread has no real-time priority; null when it has.</summary>
+    public required string? WhyNotRealtime { get; init; }
+
+    /// <summary>Why the process's memory is not locked; null when it is.</summary>
+    public required string? WhyNotLocked { get; init; }
+}
+
+/// <summary>A member as this node sees it.</summary>
+public sealed record MemberStatus
+{
+    internal MemberStatus(GroupMember member, ulong publishedThrough, Timestamp now)
+    {
+        Name = member.Name;
+        Incarnation = member.Incarnation;
+        Role = member.Role;
+        State = member.State;
+        Synchronised = member.Synchronised;
+        WaitedFor = member.WaitedFor;
+        ByUnicast = member.ByUnicast;
+        LagDatagrams = publishedThrough > member.AppliedThrough ? publishedThrough - member.AppliedThrough : 0;
+        SilentFor = now - member.LastHeard;
+        RoundTrip = member.RoundTrip;
+    }
+
+    /// <summary>Its name.</summary>
+    public string Name { get; }
+
+    /// <summary>Its life.</summary>
+    public ulong Incarnation { get; }
+
+    /// <summary>What it does in the group.</summary>
+    public MemberRole Role { get; }
+
+    /// <summary>How this node sees it.</summary>
+    public MemberState State { get; }
+
+    /// <summary>It declared that it holds the complete state.</summary>
+    public bool Synchronised { get; }
+
+    /// <summary>Our sender waits for it.</summary>
+    public bool WaitedFor { get; }
+
+    /// <summary>Multicast does not arrive there.</summary>
+    public bool ByUnicast { get; }
+
+    /// <summary>Datagrams of our stream that it has not applied.</summary>
+    public ulong LagDatagrams { get; }
+
+    /// <summary>Time since it was last heard.</summary>
+    public TimeSpan SilentFor { get; }
+
+    /// <summary>Measured round trip; zero while unknown.</summary>
+    public TimeSpan RoundTrip { get; }
+}
