@@ -165,7 +165,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     public void ForgetKey(ushort keyId) => _engine.ForgetKey(keyId);
 
     /// <summary>Makes the heartbeats depend on one more counter: when it stands still for <see cref="GroupSettings.HangAfter"/>, this node falls silent. Any thread.</summary>
-    /// <param name="name">What <see cref="GroupStatus"/> calls it.</param>
+    /// <param name="name">What <see cref="MulticastStatus"/> calls it.</param>
     /// <param name="counter">Read by the heartbeat thread; must neither block nor allocate.</param>
     public void WatchProgress(string name, Func<long> counter) => _heartbeats.Progress.Add(name, counter);
 
@@ -184,7 +184,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     }
 
     /// <summary>What is going on. Allocates; for status and metrics.</summary>
-    public GroupStatus ReadStatus() => new()
+    public MulticastStatus ReadStatus() => new()
     {
         Interface = _interface.Name,
         Address = ((IPEndPoint)_dataSockets.Unicast.LocalEndPoint!).ToString(),
@@ -204,7 +204,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
         ReceiveDrops = _dataSockets.ReceiveDrops,
         MemoryBytes = _engine.MemoryBytes,
         Transport = _counters,
-        Protocol = GroupStatus.Read(_engine.Counters),
+        Protocol = MulticastStatus.Read(_engine.Counters),
         Heartbeats = new HeartbeatStatus
         {
             Sent = _heartbeats.Sent,
@@ -218,7 +218,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
             WhyNotRealtime = _heartbeats.WhyNotRealtime,
             WhyNotLocked = _whyNotLocked,
         },
-        Members = [.. _engine.Members.Select(member => new MemberStatus(member, _engine.PublishedThrough, _loop.Now))],
+        Members = [.. _engine.Members.Select(member => new MulticastMemberStatus(member, _engine.PublishedThrough, _loop.Now))],
         Refusal = _engine.LastRefusal is { } refusal ? GroupWarnings.Describe(refusal, _settings) : null,
     };
 

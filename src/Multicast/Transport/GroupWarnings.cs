@@ -5,7 +5,7 @@ namespace Appliance.Multicast.Transport;
 /// <summary>Puts into sentences what an operator should look at.</summary>
 internal static class GroupWarnings
 {
-    internal static IReadOnlyList<string> Collect(GroupStatus status)
+    internal static IReadOnlyList<string> Collect(MulticastStatus status)
     {
         List<string> warnings = [];
         if (!status.StartUpTest.Passed) warnings.Add(status.StartUpTest.Sentence);
@@ -18,7 +18,7 @@ internal static class GroupWarnings
             warnings.Add($"the kernel granted a receive buffer of {status.ReceiveBufferBytes} bytes instead of {2L * status.AskedBufferBytes}: raise net.core.rmem_max or give CAP_NET_ADMIN, bursts are dropped otherwise");
         if (status.ReceiveDrops > 0) warnings.Add($"{status.ReceiveDrops} datagrams were dropped because this node's receive buffer was full; they were repaired");
         if (status.Heartbeats.Hanging is { } hanging) warnings.Add($"'{hanging}' does not advance: this node sends no heartbeats");
-        foreach (MemberStatus member in status.Members)
+        foreach (MulticastMemberStatus member in status.Members)
         {
             if (status.UsesMulticast && member.ByUnicast && member.State == MemberState.Live)
                 warnings.Add($"multicast between this node and '{member.Name}' does not arrive, unicast does: traffic goes by unicast; look at IGMP snooping without a querier on the switches between them");

@@ -5,7 +5,7 @@ using Appliance.Multicast.Transport;
 namespace Appliance.Multicast;
 
 /// <summary>What a group is doing, for status pages and metrics. A picture of one moment, but <see cref="Transport"/> and the histogram stay live.</summary>
-public sealed record GroupStatus
+public sealed record MulticastStatus
 {
     private static readonly FieldInfo[] CounterFields = typeof(EngineCounters).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
 
@@ -21,7 +21,7 @@ public sealed record GroupStatus
     /// <summary>UDP payload of a full datagram.</summary>
     public required int DatagramBytes { get; init; }
 
-    /// <summary>The transport is multicast; a single member may be served by unicast all the same (<see cref="MemberStatus.ByUnicast"/>).</summary>
+    /// <summary>The transport is multicast; a single member may be served by unicast all the same (<see cref="MulticastMemberStatus.ByUnicast"/>).</summary>
     public required bool UsesMulticast { get; init; }
 
     /// <summary>Datagrams are sealed.</summary>
@@ -70,7 +70,7 @@ public sealed record GroupStatus
     public required HeartbeatStatus Heartbeats { get; init; }
 
     /// <summary>The other members.</summary>
-    public required IReadOnlyList<MemberStatus> Members { get; init; }
+    public required IReadOnlyList<MulticastMemberStatus> Members { get; init; }
 
     /// <summary>Why the group does not admit this node, in a sentence; null when it did not refuse.</summary>
     public required string? Refusal { get; init; }
@@ -85,86 +85,4 @@ public sealed record GroupStatus
             if (field.GetValue(counters) is long value) values.Add(new(field.Name, value));
         return values;
     }
-}
-
-/// <summary>The heartbeat thread's doings.</summary>
-public sealed record HeartbeatStatus
-{
-    /// <summary>Beats sent.</summary>
-    public required long Sent { get; init; }
-
-    /// <summary>Beats of others received.</summary>
-    public required long Received { get; init; }
-
-    /// <summary>Beats not sent because something hung.</summary>
-    public required long Withheld { get; init; }
-
-    /// <summary>Beats whose time had passed when the thread ran again.</summary>
-    public required long Skipped { get; init; }
-
-    /// <summary>Received beats dropped because the loop did not take them.</summary>
-    public required long RingOverruns { get; init; }
-
-    /// <summary>Received beats dropped by the kernel.</summary>
-    public required long ReceiveDrops { get; init; }
-
-    /// <summary>How late the beats were sent; live.</summary>
-    public required LatenessHistogram Lateness { get; init; }
-
-    /// <summary>What hangs, so that no beats are sent; null while all turns.</summary>
-    public required string? Hanging { get; init; }
-
-    /// <summary>Why the thread has no real-time priority; null when it has.</summary>
-    public required string? WhyNotRealtime { get; init; }
-
-    /// <summary>Why the process's memory is not locked; null when it is.</summary>
-    public required string? WhyNotLocked { get; init; }
-}
-
-/// <summary>A member as this node sees it.</summary>
-public sealed record MemberStatus
-{
-    internal MemberStatus(GroupMember member, ulong publishedThrough, Timestamp now)
-    {
-        Name = member.Name;
-        Incarnation = member.Incarnation;
-        Role = member.Role;
-        State = member.State;
-        Synchronised = member.Synchronised;
-        WaitedFor = member.WaitedFor;
-        ByUnicast = member.ByUnicast;
-        LagDatagrams = publishedThrough > member.AppliedThrough ? publishedThrough - member.AppliedThrough : 0;
-        SilentFor = now - member.LastHeard;
-        RoundTrip = member.RoundTrip;
-    }
-
-    /// <summary>Its name.</summary>
-    public string Name { get; }
-
-    /// <summary>Its life.</summary>
-    public ulong Incarnation { get; }
-
-    /// <summary>What it does in the group.</summary>
-    public MemberRole Role { get; }
-
-    /// <summary>How this node sees it.</summary>
-    public MemberState State { get; }
-
-    /// <summary>It declared that it holds the complete state.</summary>
-    public bool Synchronised { get; }
-
-    /// <summary>Our sender waits for it.</summary>
-    public bool WaitedFor { get; }
-
-    /// <summary>Multicast does not arrive there.</summary>
-    public bool ByUnicast { get; }
-
-    /// <summary>Datagrams of our stream that it has not applied.</summary>
-    public ulong LagDatagrams { get; }
-
-    /// <summary>Time since it was last heard.</summary>
-    public TimeSpan SilentFor { get; }
-
-    /// <summary>Measured round trip; zero while unknown.</summary>
-    public TimeSpan RoundTrip { get; }
 }
