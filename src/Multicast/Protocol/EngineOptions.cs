@@ -25,6 +25,13 @@ internal enum GroupTransport : byte
 /// <summary>Every limit and timer of the engine. Sizes are fixed for the engine's life; docs/protocol.md repeats each default with its reason.</summary>
 internal sealed record EngineOptions
 {
+    /// <summary>The newest wire version that this build speaks.</summary>
+#if WIRE_VERSION_NEXT
+    public const byte NewestWireVersion = 2;
+#else
+    public const byte NewestWireVersion = 1;
+#endif
+
     /// <summary>Bytes of a key.</summary>
     public const int KeyBytes = 32;
 
@@ -51,6 +58,9 @@ internal sealed record EngineOptions
 
     /// <summary>Datagrams published and not yet stable at most; more are refused. 4096: 6 MB, a fifth of a second at full rate.</summary>
     public int WindowDatagrams { get; init; } = 4096;
+
+    /// <summary>Datagrams published and not yet sent at most: what waits here is latency, not throughput.</summary>
+    public int BacklogDatagrams { get; init; } = 1024;
 
     /// <summary>Datagrams that our socket buffer can hold; shared among the streams and advertised as their window.</summary>
     public int ReceiveWindowDatagrams { get; init; } = 2048;
@@ -88,6 +98,9 @@ internal sealed record EngineOptions
     /// <summary>What nobody could repair of a suspected sender's stream after this time is given up, visibly.</summary>
     public TimeSpan GiveUpAfter { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>A gap in a live sender's stream that no repair closes for so long is given up, visibly: nobody waits for ever.</summary>
+    public TimeSpan StallAfter { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Time between the announcements of a node that has found all its peers.</summary>
     public TimeSpan JoinInterval { get; init; } = TimeSpan.FromSeconds(1);
 
@@ -113,5 +126,22 @@ internal sealed record EngineOptions
     public byte MinWireVersion { get; init; } = 1;
 
     /// <summary>Highest wire version spoken.</summary>
-    public byte MaxWireVersion { get; init; } = 1;
+    public byte MaxWireVersion { get; init; } = NewestWireVersion;
+
+    /// <summary>Everything that is wrong with these options, in plain words.</summary>
+    public IEnumerable<string> Validate()
+    {
+        if (DatagramBytes is < 1200 or > 65507) yield return $"datagram bytes ({DatagramBytes}) must be 1200 to 65507: a report with all ranges must fit, and no UDP datagram is longer";
+        if (WindowDatagrams < 16) yield return $"window ({WindowDatagrams} datagrams) must be at least 16";
+        if (BacklogDatagrams < 1) yield return "backlog must be at least one datagram";
+        if (ReceiveWindowDatagrams is < 16 or > 1 << 20) yield return $"receive window ({ReceiveWindowDatagrams} datagrams) must be 16 to 1048576";
+        if (MaxMessageBytes < DatagramBytes || MaxMessageBytes > 256 << 20) yield return $"largest message ({MaxMessageBytes} bytes) must be one datagram to 256 MiB";
+        if (RunDatagrams < 1 || (long)RunDatagrams * DatagramBytes > 65535 + DatagramBytes) yield return $"a run of {RunDatagrams} datagrams exceeds one segmented send";
+        if (Heartbeat * 3 > DeadAfter) yield return $"dead-after ({DeadAfter}) must be at least three heartbeats ({Heartbeat}): one lost beat is no death";
+        if (ProbeInterval * 3 > DeadAfter) yield return $"dead-after ({DeadAfter}) must be at least three probe intervals ({ProbeInterval}): a member whose multicast fails lives by its probes";
+        if (LagTimeout < Heartbeat) yield return $"lag timeout ({LagTimeout}) must be at least one heartbeat ({Heartbeat})";
+        if (Security == GroupSecurity.Sealed && Keys.Count == 0) yield return "a sealed group needs a key";
+        if (MinWireVersion is 0 || MaxWireVersion < MinWireVersion) yield return $"wire versions {MinWireVersion} to {MaxWireVersion} are no range";
+        if (MaxMembers is < 1 or > 63) yield return $"members ({MaxMembers}) must be 1 to 63";
+    }
 }
