@@ -47,7 +47,7 @@ internal ref struct NetlinkWriter
         Length += Unsafe.SizeOf<T>();
     }
 
-    internal void Attribute(ushort type, ReadOnlySpan<byte> value)
+    internal void Attribute(ushort type, scoped ReadOnlySpan<byte> value)
     {
         Put((ushort)(4 + value.Length));
         Put(type);

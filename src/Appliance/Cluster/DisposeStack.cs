@@ -1,4 +1,4 @@
-namespace Appliance.Cluster.Guard;
+namespace Appliance.Cluster;
 
 /// <summary>Releases what a set-up of several steps has taken so far when a later step fails, last first.</summary>
 internal sealed class DisposeStack : IDisposable

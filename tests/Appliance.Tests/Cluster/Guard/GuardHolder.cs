@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using Appliance.Cluster.Guard;
+using Appliance.Tests.Appliance.Cluster.Interop;
+using Appliance.Tests.Appliance.Cluster.Namespaces;
+
+namespace Appliance.Tests.Appliance.Cluster.Guard;
+
+/// <summary>The process of <see cref="GuardHolderProgram"/>.</summary>
+internal sealed class GuardHolder : IDisposable
+{
+    private readonly Process _process;
+
+    internal GuardHolder(TestNamespace host, GuardOptions options, string link, TimeSpan lease, params IPAddress[] addresses)
+    {
+        string assembly = Path.Combine(AppContext.BaseDirectory, "Appliance.Appliance.Tests.dll");
+        string[] arguments =
+        [
+            "exec", assembly, "hold-guard", host.Name, options.PinPath, options.Name, options.Attachment.ToString(), link,
+            ((int)lease.TotalMilliseconds).ToString(CultureInfo.InvariantCulture), string.Join(',', addresses.Select(static address => address.ToString())),
+        ];
+        _process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        FirstLine = _process.StandardOutput.ReadLine() ?? "";
+    }
+
+    /// <summary>"holding", or why not.</summary>
+    internal string FirstLine { get; }
+
+    /// <summary>SIGSTOP, and waits until the kernel has stopped it.</summary>
+    internal void Freeze()
+    {
+        TestKernel.Signal(_process.Id, TestKernel.Stop);
+        Assert.True(SpinWait.SpinUntil(() => File.ReadAllText($"/proc/{_process.Id}/stat").Contains(") T ", StringComparison.Ordinal), TimeSpan.FromSeconds(10)));
+    }
+
+    internal void Thaw() => TestKernel.Signal(_process.Id, TestKernel.Continue);
+
+    internal void Kill()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (!_process.HasExited) Kill();
+        _process.Dispose();
+    }
+}
