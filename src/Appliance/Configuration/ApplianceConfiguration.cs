@@ -74,6 +74,9 @@ public sealed record ApplianceConfiguration
         foreach (ListenerOptions listener in Listeners)
         {
             if (!NodeId.IsValidName(listener.Name)) yield return ("listener", listener.Name, new("", $"'{listener.Name}' is no listener name: 1 to {NodeId.MaxNameLength} characters of a-z, 0-9, '-', '_', '.'"));
+            long largestWrite = Group.MaxKey.Bytes + Group.MaxValue.Bytes + 64; // with its framing
+            if (listener.MaxCommand.Bytes < largestWrite) yield return ("listener", listener.Name, new("max-command", $"{listener.MaxCommand} does not hold a key ({Group.MaxKey}) and a value ({Group.MaxValue})"));
+            if (listener.MaxReply.Bytes < largestWrite) yield return ("listener", listener.Name, new("max-reply", $"{listener.MaxReply} does not hold a value ({Group.MaxValue})"));
             if (listener.Service.Length == 0) continue;
             ServiceOptions? service = Services.FirstOrDefault(service => service.Name == listener.Service);
             if (service is null)

@@ -1,8 +1,10 @@
 using System.Reflection;
 using Appliance.Admin;
 using Appliance.Configuration;
+using Appliance.Listeners.Resp.Connections;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
+using Appliance.State;
 using Microsoft.Extensions.Logging;
 
 namespace Appliance.Host;
@@ -19,6 +21,9 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     private readonly Timestamp _started = EventLoop.ReadClock();
     private readonly SemaphoreSlim _reloading = new(1);
     private ApplianceConfiguration _configuration;
+    private readonly List<StandaloneService> _services = [];
+    private readonly List<RespListener> _listeners = [];
+    private ReadOnlyMemory<byte> _seed = new byte[BuzHash.SeedBytes];
     private AdminServer? _admin;
 
     private NodeHost(ApplianceConfiguration configuration, string path, NodeLogging logging, StateDirectory state)
@@ -50,10 +55,10 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
             await node.StartAsync().ConfigureAwait(false);
             return node;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or NodeStartException)
         {
             if (node is not null) await node.DisposeAsync().ConfigureAwait(false);
-            throw new NodeStartException(error.Message, error);
+            throw error as NodeStartException ?? new NodeStartException(error.Message, error);
         }
     }
 
@@ -84,7 +89,10 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_admin is not null) await _admin.DisposeAsync().ConfigureAwait(false);
+        _loop.RequestStop();
         _loop.Dispose();
+        foreach (RespListener listener in _listeners) listener.Dispose();
+        foreach (StandaloneService service in _services) service.Dispose();
         _state.Dispose();
         _reloading.Dispose();
     }
@@ -95,9 +103,20 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         Incarnation = _state.NextIncarnation(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
         NodeLog.Starting(_log, _configuration.Node.Id, Incarnation, group.Name, SettingReader.Format(group.Transport), SettingReader.Format(group.Security), Digest()[..12]);
         if (group.Security == GroupSecurity.None) NodeLog.Unsealed(_log);
+        foreach (ServiceOptions service in _configuration.Services) OpenService(service);
         _loop.Start("loop");
         _admin = await AdminServer.StartAsync(_configuration.Admin, this, _logging.Factory).ConfigureAwait(false);
-        NodeLog.Up(_log, _configuration.Node.Id, "no listeners", _configuration.Admin.Socket);
+        NodeLog.Up(_log, _configuration.Node.Id, string.Join(", ", _configuration.Listeners.Select(listener => $"{listener.Name} on port {listener.Port}")), _configuration.Admin.Socket);
+    }
+
+    private void OpenService(ServiceOptions options)
+    {
+        var limits = new StoreLimits { MemoryBytes = _configuration.Node.MemoryLimit.Bytes / _configuration.Services.Count, MaxKeyBytes = (int)_configuration.Group.MaxKey.Bytes, MaxValueBytes = (int)_configuration.Group.MaxValue.Bytes };
+        var policies = new ClassPolicies([.. _configuration.Classes.Select(static options => options with { Acks = default })], 1);
+        var service = new StandaloneService(options.Name, policies, new BuzHash(_seed.Span), limits, static () => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
+        _services.Add(service);
+        foreach (ListenerOptions listener in _configuration.Listeners.Where(listener => listener.Service == options.Name))
+            _listeners.Add(ListenerFactory.Open(_configuration, listener, service.Store, _loop, _logging.Factory));
     }
 
     private ReloadReport Reload()
@@ -123,7 +142,7 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         Role = SettingReader.Format(_configuration.Node.Role),
         Version = Version,
         UptimeSeconds = (long)(EventLoop.ReadClock() - _started).TotalSeconds,
-        Synchronised = false,
+        Synchronised = true,
         Memory = new MemoryStatus(0, _configuration.Node.MemoryLimit.Bytes),
         Group = new GroupStatus(_configuration.Group.Name, SettingReader.Format(_configuration.Group.Transport), SettingReader.Format(_configuration.Group.Security), Digest()),
         Services = [],

@@ -17,7 +17,7 @@ internal sealed class LabDirectory : IDisposable
     /// <summary>The directory.</summary>
     internal string Path { get; }
 
-    /// <summary>Opens, and makes when absent, the directory of a laboratory; waits for another command on it to end.</summary>
+    /// <summary>Opens the directory of a laboratory, which need not exist yet; waits for another command on it to end.</summary>
     /// <exception cref="LabException">The name cannot be used, or the other command does not end.</exception>
     internal static LabDirectory Open(string name)
     {
@@ -31,7 +31,6 @@ internal sealed class LabDirectory : IDisposable
             try
             {
                 var held = new FileStream($"{path}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-                Directory.CreateDirectory(path);
                 return new LabDirectory(path, held);
             }
             catch (IOException) when (DateTime.UtcNow < deadline)
@@ -45,15 +44,21 @@ internal sealed class LabDirectory : IDisposable
         }
     }
 
-    /// <summary>Removes what it holds.</summary>
+    /// <summary>Makes it.</summary>
+    internal void Create() => Directory.CreateDirectory(Path);
+
+    /// <summary>Removes it with all that it holds.</summary>
     internal void Remove()
     {
-        Directory.Delete(Path, recursive: true);
-        File.Delete($"{Path}.lock"); // whoever waits for it makes another
+        if (Directory.Exists(Path)) Directory.Delete(Path, recursive: true);
     }
 
     /// <summary>Lets the next command in.</summary>
-    public void Dispose() => _lock.Dispose();
+    public void Dispose()
+    {
+        if (!Directory.Exists(Path)) File.Delete($"{Path}.lock");
+        _lock.Dispose();
+    }
 
     private static string Root() => Environment.IsPrivilegedProcess ? "/run/appliance-lab"
         : System.IO.Path.Combine(Environment.GetEnvironmentVariable("TMPDIR") ?? "/tmp", $"appliance-lab-{Environment.UserName}");

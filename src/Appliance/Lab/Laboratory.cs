@@ -42,6 +42,7 @@ internal sealed class Laboratory : IDisposable
     {
         if (_state?.Nodes.Any(static node => node.Process?.IsAlive == true) == true) throw new LabException($"laboratory '{_name}' is up: 'appliance lab down' ends it");
         Clear(); // what a crash left
+        _directory.Create();
         _state = Plan(nodes, loopback);
         Save();
         try
