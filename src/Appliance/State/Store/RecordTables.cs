@@ -184,7 +184,7 @@ internal sealed class RecordTables : IDisposable
     {
         uint held = Fields.Find(fieldKey, hash);
         bool wasLive = held != 0 && !Fields.View(held).Header.Tombstone;
-        Fields.MaxBytes = IsUnlimited ? long.MaxValue : _hardLimitBytes - Keys.BytesUsed;
+        Fields.MaxBytes = IsUnlimited ? _hardLimitBytes : _hardLimitBytes - Keys.BytesUsed;
         uint field = Fields.Upsert(fieldKey, hash, header, value, out UpsertOutcome outcome);
         if (outcome == UpsertOutcome.Full) return false;
         if (held == 0) LinkLast(head, field);
@@ -374,7 +374,7 @@ internal sealed class RecordTables : IDisposable
         if (chain != 0) _chains.Enqueue(chain);
     }
 
-    private void LimitKeys() => Keys.MaxBytes = IsUnlimited ? long.MaxValue : _hardLimitBytes - Fields.BytesUsed;
+    private void LimitKeys() => Keys.MaxBytes = IsUnlimited ? _hardLimitBytes : _hardLimitBytes - Fields.BytesUsed;
 
     private static long Tombstones(StateTable table)
     {
