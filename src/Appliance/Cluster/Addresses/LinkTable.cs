@@ -51,6 +51,21 @@ internal static class LinkTable
         return error == 0 ? links : throw new NetworkSetupException(error, $"cannot list the network interfaces: {Errno.Text(error)}");
     }
 
+    /// <summary>Switches a link on.</summary>
+    /// <returns>0 or the errno.</returns>
+    internal static int SwitchOn(RouteSocket socket, NetworkLink link)
+    {
+        Span<byte> request = stackalloc byte[32];
+        var writer = new NetlinkWriter(request);
+        writer.Begin(NewLink, NetlinkWriter.Acknowledge);
+        writer.Put(0u);                                                   // struct ifinfomsg: family, type, index, flags, mask of flags to change
+        writer.Put(link.Index);
+        writer.Put(Up);
+        writer.Put(Up);
+        writer.End();
+        return socket.Transact(request[..writer.Length]);
+    }
+
     private static void Begin(ref NetlinkWriter writer, ushort flags)
     {
         writer.Begin(GetLink, flags);

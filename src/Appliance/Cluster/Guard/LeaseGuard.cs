@@ -16,7 +16,7 @@ namespace Appliance.Cluster.Guard;
 /// <para>Fail-closed: everything is closed when installed; disposing or dying leaves the guard attached with its last deadlines. Only <see cref="Uninstall()"/> opens.</para>
 /// <para>Covered: what passes the guarded links as Ethernet, with up to two VLAN tags. Not covered: traffic of this host with itself (loopback), packets already in the
 /// link's queue at the deadline, senders that go around the queue (PACKET_QDISC_BYPASS, AF_XDP), and tunnels, whose inner addresses nobody looks at.</para>
-/// <para><see cref="Renew"/>, <see cref="Revoke"/> and the readings may be called from any thread, one writer per slot. The rest is not thread-safe, and acts in the network
+/// <para><see cref="Renew"/>, <see cref="Revoke"/> and the readings may be called from any thread, one writer per slot, and not while the guard is disposed. The rest is not thread-safe, and acts in the network
 /// namespace of the calling thread.</para>
 /// </remarks>
 internal sealed class LeaseGuard : IDisposable
@@ -100,6 +100,15 @@ internal sealed class LeaseGuard : IDisposable
         using var socket = new RouteSocket();
         Remove(pins, socket);
         return true;
+    }
+
+    /// <summary>Makes the maps and loads both programs, then lets go of them: whether the kernel takes them.</summary>
+    /// <exception cref="GuardException">It does not.</exception>
+    internal static void TryPrograms()
+    {
+        using GuardMaps maps = GuardMaps.Create();
+        Load(maps, GuardDirection.Ingress).Dispose();
+        Load(maps, GuardDirection.Egress).Dispose();
     }
 
     /// <summary>Lets the addresses of a service pass until the deadline. One 64-bit store, no system call, no allocation.</summary>
