@@ -55,8 +55,10 @@ internal sealed class MemoryGuard
     /// <summary>Raises the floor; never lowers it.</summary>
     internal void RaiseFloor(RecordVersion floor) => Floor = RecordVersion.Max(Floor, floor);
 
-    /// <summary>What this node holds comes from a member with this floor: what is below may lack tombstones.</summary>
-    internal void AdoptFloor(RecordVersion floor) => RaiseFloor(floor);
+    /// <summary>
+    /// No tombstone goes while this is set: during a resynchronisation an old record can still arrive, and only the tombstone tells that it was deleted since.
+    /// </summary>
+    internal bool IsCollectionPaused { get; set; }
 
     /// <summary>Makes room for a write if the class allows it.</summary>
     internal WriteRefusal MakeRoom(RecordClass recordClass, long bytes)
@@ -91,13 +93,8 @@ internal sealed class MemoryGuard
 
     private bool TombstonesWeigh => _store.Tables.TombstoneCount * 128 > _store.Tables.LimitBytes / 8;
 
-    // Either the records would fit if they were packed with a tenth lost between them, or the memory is not even taken yet.
-    private bool Fits(long bytes)
-    {
-        long limit = _store.Tables.LimitBytes;
-        if (_store.Tables.UsedBytes + bytes + RecordTables.OverheadBytes <= limit) return true;
-        return (_store.Tables.RecordBytes + bytes + RecordTables.OverheadBytes) * 10 / 9 <= Math.Min(limit, _store.Tables.UsedBytes);
-    }
+    // A slot is at most an eighth larger than what it holds; 64 bytes are header, links and the slot in the index.
+    private bool Fits(long bytes) => _store.Tables.LiveBytes + bytes * 9 / 8 + 64 <= _store.Tables.LimitBytes;
 
     private void StepKeys()
     {
@@ -128,7 +125,7 @@ internal sealed class MemoryGuard
     }
 
     // A deleted hash's fields must be gone before its tombstone goes: a snapshot could otherwise bring them to a member that has no head to judge them by.
-    private RecordVersion CollectableThrough => _store.Tables.HasChains ? RecordVersion.None : Floor;
+    private RecordVersion CollectableThrough => _store.Tables.HasChains || IsCollectionPaused ? RecordVersion.None : Floor;
 
     private void ForceFloor()
     {

@@ -9,7 +9,7 @@ internal sealed class PublishedRing
     private ulong _first, _end; // absolute; index is the remainder
     private Totals _totals;
     private Totals _forgotten;
-    private ulong _forgottenTicket;
+    private ulong _forgottenTicket, _forgottenSequence;
 
     /// <param name="capacity">Entries; a power of two.</param>
     internal PublishedRing(int capacity)
@@ -129,7 +129,8 @@ internal sealed class PublishedRing
     internal ulong TicketAppliedBy(ulong streamSequence)
     {
         ulong number = FirstAfter(streamSequence);
-        return number == _first ? 0 : this[number - 1].Ticket;
+        if (number != _first) return this[number - 1].Ticket;
+        return streamSequence >= _forgottenSequence ? _forgottenTicket : 0;
     }
 
     /// <summary>When the oldest write was published that a member lacks; <see cref="Timestamp.Never"/> when it lacks none.</summary>
@@ -169,6 +170,7 @@ internal sealed class PublishedRing
     {
         _forgotten = this[_first].Through;
         _forgottenTicket = this[_first].Ticket;
+        _forgottenSequence = this[_first].StreamSequence;
         _first++;
     }
 }

@@ -34,13 +34,10 @@ internal enum MergeOutcome : byte
 /// </remarks>
 internal sealed class RecordTables : IDisposable
 {
-    /// <summary>Bytes that a record costs beyond key and value, for the accounting of limits.</summary>
-    internal const int OverheadBytes = 32;
-
     private const int HeadValueBytes = 20, LastFieldOffset = 16;
     private readonly Queue<uint> _chains = new();
     private readonly byte[] _headValue = new byte[HeadValueBytes];
-    private readonly long _hardLimitBytes;
+    private readonly long _hardLimitBytes, _everBytes;
     private uint _purging;
     private long _placeholders;
 
@@ -51,12 +48,13 @@ internal sealed class RecordTables : IDisposable
     internal RecordTables(BuzHash hash, long limitBytes, int maxKeyBytes, int maxValueBytes)
     {
         LimitBytes = limitBytes;
-        // Slabs of one size cannot serve another: the eighth is for what lies between. A member must not fail where the primary did not.
+        // A member must not fail where the primary did not: its index may have grown at another moment.
         _hardLimitBytes = limitBytes + limitBytes / 8 + (8 << 20);
+        _everBytes = limitBytes * 2 + (64 << 20); // address space, no memory
         Keys = new StateTable(new StateTableOptions
         {
             Hash = hash,
-            MaxBytes = _hardLimitBytes,
+            MaxBytes = _everBytes,
             MaxKeyBytes = maxKeyBytes,
             MaxValueBytes = maxValueBytes,
             LinkedKinds = 1UL << (int)RecordKind.Hash,
@@ -64,7 +62,7 @@ internal sealed class RecordTables : IDisposable
         Fields = new StateTable(new StateTableOptions
         {
             Hash = hash,
-            MaxBytes = _hardLimitBytes,
+            MaxBytes = _everBytes,
             MaxKeyBytes = Math.Min(ushort.MaxValue, HashFieldKey.Bytes(maxKeyBytes, maxKeyBytes)),
             MaxValueBytes = maxValueBytes,
             LinkedKinds = 1UL << (int)RecordKind.HashField,
@@ -83,8 +81,11 @@ internal sealed class RecordTables : IDisposable
     /// <summary>Stores cannot fail: the limit was checked before (<see cref="IServiceStore.CheckWrite"/>), and a promised write may not be lost to rounding.</summary>
     internal bool IsUnlimited { get; set; }
 
-    /// <summary>Native memory held.</summary>
+    /// <summary>Native memory held, with what lies free between records.</summary>
     internal long UsedBytes => Keys.BytesUsed + Fields.BytesUsed;
+
+    /// <summary>Memory that records and indexes need: what the limit limits.</summary>
+    internal long LiveBytes => Keys.BytesLive + Fields.BytesLive;
 
     /// <summary>Keys that are neither deleted nor placeholders; expired ones count until they are swept.</summary>
     internal long LiveKeys => Keys.Count - Tombstones(Keys) - _placeholders;
@@ -100,21 +101,6 @@ internal sealed class RecordTables : IDisposable
     {
         RecordUsage keys = Keys.UsageOf(0, recordClass), fields = Fields.UsageOf(0, recordClass);
         return new RecordUsage(keys.Records + fields.Records, keys.Tombstones + fields.Tombstones, keys.Bytes + fields.Bytes);
-    }
-
-    /// <summary>Key and value bytes of all records, and what they cost beyond.</summary>
-    internal long RecordBytes
-    {
-        get
-        {
-            long bytes = 0;
-            for (int i = 0; i < RecordCodec.ClassCount; i++)
-            {
-                RecordUsage usage = UsageOf((RecordClass)i);
-                bytes += usage.Bytes + usage.Records * OverheadBytes;
-            }
-            return bytes;
-        }
     }
 
     /// <summary>A record's key is deleted, or only a placeholder stands there.</summary>
@@ -142,7 +128,7 @@ internal sealed class RecordTables : IDisposable
         uint chain = ChainUnder(key, hash, out bool wasPlaceholder);
         LimitKeys();
         uint handle = Keys.Upsert(key, hash, header, value, out UpsertOutcome outcome);
-        if (outcome == UpsertOutcome.Full) return false;
+        if (outcome == UpsertOutcome.Full) return Refuse();
         if (header.Tombstone) Keys.Compact(handle);
         Abandon(chain, wasPlaceholder);
         return true;
@@ -170,7 +156,7 @@ internal sealed class RecordTables : IDisposable
         MemoryMarshal.Write(_headValue.AsSpan(LastFieldOffset), 0);
         LimitKeys();
         uint head = Keys.Upsert(key, hash, header, _headValue, out UpsertOutcome outcome);
-        if (outcome == UpsertOutcome.Full) return 0;
+        if (outcome == UpsertOutcome.Full) return Refuse() ? head : 0;
         Keys.Link0(head) = 0;
         Keys.Link1(head) = 0;
         Abandon(chain, wasPlaceholder);
@@ -184,9 +170,9 @@ internal sealed class RecordTables : IDisposable
     {
         uint held = Fields.Find(fieldKey, hash);
         bool wasLive = held != 0 && !Fields.View(held).Header.Tombstone;
-        Fields.MaxBytes = IsUnlimited ? _hardLimitBytes : _hardLimitBytes - Keys.BytesUsed;
+        Fields.MaxBytes = IsUnlimited ? _everBytes : Math.Max(0, _hardLimitBytes - Keys.BytesLive);
         uint field = Fields.Upsert(fieldKey, hash, header, value, out UpsertOutcome outcome);
-        if (outcome == UpsertOutcome.Full) return false;
+        if (outcome == UpsertOutcome.Full) return Refuse();
         if (held == 0) LinkLast(head, field);
         if (wasLive == header.Tombstone) Keys.Link1(head) += header.Tombstone ? uint.MaxValue : 1;
         NoteChange(head, header.Version);
@@ -374,7 +360,9 @@ internal sealed class RecordTables : IDisposable
         if (chain != 0) _chains.Enqueue(chain);
     }
 
-    private void LimitKeys() => Keys.MaxBytes = IsUnlimited ? _hardLimitBytes : _hardLimitBytes - Fields.BytesUsed;
+    private bool Refuse() => IsUnlimited ? throw new InvalidOperationException("the kernel gives no more memory for a write that was promised") : false;
+
+    private void LimitKeys() => Keys.MaxBytes = IsUnlimited ? _everBytes : Math.Max(0, _hardLimitBytes - Fields.BytesLive);
 
     private static long Tombstones(StateTable table)
     {

@@ -1,0 +1,367 @@
+using Appliance.Multicast;
+
+namespace Appliance.State;
+
+/// <summary>
+/// One service on one node: its store, where it stands in the sequence of writes, and whether it is complete. Loop thread.
+/// </summary>
+/// <remarks>
+/// <para><b>Position</b> is the newest write up to which nothing is missing. Sequences are dense, so a hole shows by itself, whatever the group says of its
+/// streams. What comes after a hole is applied all the same (the newer version wins in any order) and remembered as the <b>live run</b>; when a snapshot reaches its
+/// beginning, the position jumps to its end.</para>
+/// <para>Only records that the <see cref="TermChain"/> covers are ever applied: nothing beyond a cut, nothing of a lower term after it (ARCHITECTURE 3).</para>
+/// </remarks>
+internal sealed class MirroredService : IServiceContext, IDisposable
+{
+    private readonly StateMirror _mirror;
+    private readonly MirrorCounters _counters;
+    private RecordVersion _liveFrom, _liveThrough;
+    private RecordVersion _batchPosition;
+    private GroupMember? _primaryMember;
+    private NodeId _writer;
+
+    internal MirroredService(StateMirror mirror, MirroredServiceOptions options, StateMirrorOptions mirrorOptions, ClassPolicies policies, IGroup group)
+    {
+        _mirror = mirror;
+        _counters = mirror.Counters;
+        Name = options.Name;
+        Id = ServiceId.FromName(options.Name);
+        PrimaryName = options.Primary;
+        IsOwn = options.Primary == mirrorOptions.Node;
+        Role = IsOwn ? ServiceRole.Recovering : ServiceRole.Secondary;
+        Publisher = new ServicePublisher(Id, group, policies, mirrorOptions.Limits.MaxRecordBytes);
+        Store = new ServiceStore(this, Publisher, mirrorOptions.Hash, mirrorOptions.Limits);
+        Shared = new SharedServiceState(Id, Store.Tables, mirrorOptions.Limits.MaxRecordBytes);
+        Floors = new FloorKeeper(this, mirror, mirrorOptions);
+        Store.Memory.IsCollectionPaused = true;
+    }
+
+    /// <summary>Its number on the wire.</summary>
+    internal ServiceId Id { get; }
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public string? PrimaryName { get; }
+
+    /// <summary>This node is the configured primary.</summary>
+    internal bool IsOwn { get; private set; }
+
+    /// <inheritdoc/>
+    public ServiceRole Role { get; private set; }
+
+    /// <inheritdoc/>
+    public ulong Term => Chain.CurrentTerm;
+
+    /// <inheritdoc/>
+    public long NowMilliseconds => _mirror.WallMilliseconds + (_primaryMember?.ClockOffsetMilliseconds ?? 0);
+
+    /// <inheritdoc/>
+    public TermChain? Discarding { get; private set; }
+
+    /// <summary>The keys.</summary>
+    internal ServiceStore Store { get; }
+
+    /// <summary>Versions and acknowledgements of this node's own writes.</summary>
+    internal ServicePublisher Publisher { get; }
+
+    /// <summary>What serving threads see.</summary>
+    internal SharedServiceState Shared { get; }
+
+    /// <summary>When tombstones may go.</summary>
+    internal FloorKeeper Floors { get; }
+
+    /// <summary>The terms.</summary>
+    internal TermChain Chain { get; private set; } = TermChain.Empty;
+
+    /// <summary>Nothing is missing up to here.</summary>
+    internal RecordVersion Position { get; private set; }
+
+    /// <summary>The newest version held.</summary>
+    internal RecordVersion Highest { get; private set; }
+
+    /// <summary>Position and stream are in step: this node may serve others and counts for acknowledgements.</summary>
+    internal bool IsComplete { get; private set; }
+
+    /// <summary>Something beyond a cut may be held: <see cref="DiscardWalk"/> must pass before anything else.</summary>
+    internal bool NeedsDiscard { get; private set; }
+
+    /// <summary>Changes with the chain: what a member sends by an older one must not be used.</summary>
+    internal ulong ChainEpoch { get; private set; }
+
+    /// <summary>Changes whenever something went missing: positions that were asked for before do not tell when it is there again.</summary>
+    internal ulong GapEpoch { get; private set; }
+
+    /// <summary>Memory does not suffice for what the service holds.</summary>
+    internal bool CannotStore { get; private set; }
+
+    /// <summary>Why the service is not complete, in words.</summary>
+    internal string Why { get; private set; } = "just started";
+
+    /// <summary>Starts to load what a record will need.</summary>
+    /// <returns>The hash of its key.</returns>
+    internal ulong Prefetch(scoped in EncodedRecord record)
+    {
+        StateTable table = record.Kind == RecordKind.HashField ? Store.Tables.Fields : Store.Tables.Keys;
+        ulong hash = table.Hash(record.Key);
+        table.PrefetchBucket(hash);
+        return hash;
+    }
+
+    /// <summary>The second stage of <see cref="Prefetch"/>.</summary>
+    internal void PrefetchRecords(ReadOnlySpan<ulong> hashes)
+    {
+        foreach (ulong hash in hashes) Store.Tables.Keys.PrefetchRecord(hash);
+    }
+
+    /// <summary>Applies a record of the stream.</summary>
+    internal void Apply(GroupMember sender, scoped in EncodedRecord record, ulong hash, bool endsBatch)
+    {
+        RecordVersion version = record.Version;
+        if (version.Term != Chain.CurrentTerm || sender.Node != _writer)
+        {
+            if (version.Term != Chain.CurrentTerm) OnOtherTerm(version);
+            else if (_writer == NodeId.None) _writer = sender.Node;
+            else _counters.ForeignWriter++;
+            if (sender.Node != _writer || version.Term != Chain.CurrentTerm) return;
+        }
+        RecordVersion position = _batchPosition > Position ? _batchPosition : Position;
+        if (version > position)
+        {
+            switch (Store.Tables.Merge(record, hash, LocalFlags.None))
+            {
+                case MergeOutcome.Applied: _counters.Applied++; break;
+                case MergeOutcome.Stale: _counters.Stale++; break;
+                case MergeOutcome.Dead: _counters.DeadFields++; break;
+                default:
+                    OnCannotStore();
+                    return;
+            }
+            Highest = RecordVersion.Max(Highest, version);
+            if (version.Value == position.Value + 1) _batchPosition = version;
+            else NoteBeyondHole(version);
+        }
+        else
+        {
+            _counters.Stale++;
+        }
+        if (endsBatch && _batchPosition > Position) Position = _batchPosition;
+    }
+
+    /// <summary>Applies a cut that came by the stream.</summary>
+    internal void ApplyCut(GroupMember sender, TermChain chain)
+    {
+        if (chain.CurrentTerm <= Chain.CurrentTerm)
+        {
+            _counters.LowerTerm++;
+            return;
+        }
+        _counters.Cuts++;
+        var first = new RecordVersion(chain.CurrentTerm, 1);
+        bool follows = chain.IsNext(Position, first) && Chain.CurrentTerm != 0;
+        AdoptChain(chain);
+        _writer = sender.Node;
+        Highest = RecordVersion.Max(Highest, first);
+        if (follows && !NeedsDiscard) Position = first;
+        else NoteBeyondHole(first);
+    }
+
+    /// <summary>Takes over what another member knows of the terms. What the chain does not cover is hidden at once and must be discarded.</summary>
+    internal void AdoptChain(TermChain chain)
+    {
+        if (chain.CurrentTerm <= Chain.CurrentTerm) return;
+        Chain = chain;
+        ChainEpoch++;
+        _writer = default;
+        _batchPosition = default;
+        _liveFrom = _liveThrough = default;
+        if (!chain.Covers(Highest) || !chain.Covers(Position))
+        {
+            NeedsDiscard = true;
+            Discarding = chain;
+            MarkIncomplete($"term {chain.CurrentTerm} begins before what is held here ends ({Highest})");
+        }
+        Position = chain.Clamp(Position);
+        if (IsOwn && Role == ServiceRole.Primary) StepDown();
+    }
+
+    /// <summary>A recovering primary begins to fetch from a member that knows these terms.</summary>
+    internal void ResetForRecovery(TermChain chain)
+    {
+        Chain = chain;
+        ChainEpoch++;
+        _writer = default;
+        Position = Highest = _batchPosition = _liveFrom = _liveThrough = default;
+    }
+
+    /// <summary>What lay beyond the cut is gone.</summary>
+    internal void OnDiscarded(long records)
+    {
+        NeedsDiscard = false;
+        Discarding = null;
+        Highest = RecordVersion.Max(Chain.Clamp(Highest), RecordVersion.Max(Position, _liveThrough));
+        _counters.Discarded += records;
+    }
+
+    /// <summary>Takes a record of a snapshot.</summary>
+    /// <returns>False when memory does not suffice.</returns>
+    internal bool MergeFromSnapshot(scoped in EncodedRecord record, ulong hash, LocalFlags flags)
+    {
+        if (!Chain.Covers(record.Version))
+        {
+            _counters.LowerTerm++;
+            return true;
+        }
+        _counters.SnapshotRecords++;
+        Highest = RecordVersion.Max(Highest, record.Version);
+        if (Store.Tables.Merge(record, hash, flags) != MergeOutcome.Full) return true;
+        OnCannotStore();
+        return false;
+    }
+
+    /// <summary>A chunk of a snapshot cannot be read.</summary>
+    internal bool OnMalformedChunk()
+    {
+        _counters.Malformed++;
+        return false;
+    }
+
+    /// <summary>A snapshot has brought everything up to a version.</summary>
+    internal void OnFetchedThrough(RecordVersion through)
+    {
+        RecordVersion reached = RecordVersion.Max(Position, Chain.Clamp(through));
+        if (_liveFrom != default && (_liveFrom <= reached || Chain.IsNext(reached, _liveFrom))) reached = RecordVersion.Max(reached, _liveThrough);
+        Position = reached;
+        CannotStore = false;
+    }
+
+    /// <summary>The hole before the live run is closed, or there is none.</summary>
+    internal bool IsInStep => _liveFrom == default || Position >= _liveThrough;
+
+    /// <summary>Declares the service complete.</summary>
+    internal void MarkComplete()
+    {
+        if (IsComplete) return;
+        IsComplete = true;
+        Why = "";
+        _liveFrom = _liveThrough = default;
+        Store.Memory.IsCollectionPaused = false;
+        _mirror.Log(MirrorEvent.Synchronised, $"service {Name}: synchronised through {Position}");
+        _mirror.OnCompletenessChanged();
+    }
+
+    /// <summary>Something is missing, or may be.</summary>
+    internal void MarkIncomplete(string why)
+    {
+        GapEpoch++;
+        Why = why;
+        Store.Memory.IsCollectionPaused = true;
+        if (IsComplete)
+        {
+            IsComplete = false;
+            _mirror.Log(MirrorEvent.NotSynchronised, $"service {Name}: not synchronised: {why}");
+        }
+        _mirror.OnCompletenessChanged();
+        if (!IsOwn) _mirror.Resynchronise(this);
+    }
+
+    /// <summary>Becomes the primary: the first record of the new term says where the earlier ones end.</summary>
+    /// <param name="chain">The new term's.</param>
+    internal void BecomePrimary(TermChain chain)
+    {
+        Chain = chain;
+        ChainEpoch++;
+        _writer = _mirror.Self;
+        Discarding = null;
+        NeedsDiscard = false;
+        Publisher.StartAt(new RecordVersion(chain.CurrentTerm, 0));
+        RecordVersion first = Publisher.Stamp();
+        Span<byte> cut = stackalloc byte[CutMessage.MaxBytes];
+        Publisher.PublishControl(cut[..CutMessage.Write(cut, Id, chain)]);
+        Position = Highest = first;
+        _counters.Cuts++;
+        Role = ServiceRole.Primary;
+        MarkComplete();
+        Store.OnRoleChanged();
+    }
+
+    /// <summary>The group says that part of the primary's stream will not come.</summary>
+    internal void OnStreamGap(GapReason reason)
+    {
+        _counters.StreamGaps++;
+        MarkIncomplete(reason switch
+        {
+            GapReason.JoinedLate => "the stream was joined after it began",
+            GapReason.Ejected => "this node lagged too far behind and was ejected",
+            _ => "part of the stream is lost: no living member holds it",
+        });
+    }
+
+    /// <summary>Remembers which member is the primary, for its clock.</summary>
+    internal void OnMemberChanged(GroupMember member, MemberChange change)
+    {
+        if (member.Name != PrimaryName || IsOwn) return;
+        _primaryMember = member;
+        if (change == MemberChange.Joined) _mirror.Resynchronise(this);
+    }
+
+    /// <summary>Once per round: what other threads may see, expiry, tombstones.</summary>
+    internal void EndRound(Timestamp now, bool tidies)
+    {
+        if (Role == ServiceRole.Primary) Position = Highest = Publisher.Last;
+        if (tidies)
+        {
+            Floors.Step(now);
+            Store.Memory.Step();
+        }
+        SharedServiceState.Standing standing = Role switch
+        {
+            ServiceRole.Primary => SharedServiceState.Standing.Primary,
+            ServiceRole.Recovering => SharedServiceState.Standing.Recovering,
+            _ => SharedServiceState.Standing.Nothing,
+        };
+        if (IsComplete) standing |= SharedServiceState.Standing.Complete;
+        Shared.Update(Position, Highest, Store.Memory.Floor, Chain, standing);
+    }
+
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose() => Store.Dispose();
+
+    private void StepDown()
+    {
+        Role = ServiceRole.Secondary;
+        IsOwn = false;
+        _mirror.Log(MirrorEvent.Lost, $"service {Name}: another node writes in term {Chain.CurrentTerm}: this node is no longer the primary; two nodes are configured as primary");
+        Store.OnRoleChanged();
+    }
+
+    private void OnOtherTerm(RecordVersion version)
+    {
+        if (version.Term < Chain.CurrentTerm)
+        {
+            _counters.LowerTerm++;
+            return;
+        }
+        _counters.UnknownTerm++;
+        if (IsComplete || Why.Length == 0) MarkIncomplete($"term {version.Term} has begun and its cut was not seen");
+    }
+
+    private void OnCannotStore()
+    {
+        _counters.CouldNotStore++;
+        bool isNew = !CannotStore;
+        CannotStore = true;
+        if (isNew) MarkIncomplete("the memory limit does not allow what the service holds ([node] memory-limit)");
+    }
+
+    private void NoteBeyondHole(RecordVersion version)
+    {
+        bool extends = _liveThrough != default && version.Value == _liveThrough.Value + 1;
+        if (!extends) _liveFrom = version;
+        _liveThrough = version;
+        if (extends || !IsComplete) return; // while a snapshot is fetched, the live run tells by itself when the hole is closed
+        _counters.Holes++;
+        MarkIncomplete($"writes after {Position} and before {version} are missing");
+    }
+}

@@ -1,0 +1,224 @@
+using Appliance.Multicast;
+
+namespace Appliance.State;
+
+/// <summary>
+/// Brings a secondary back into step: asks the members where they stand, discards what lies beyond a cut, fetches what is missing from one that has it, until nothing is
+/// (ARCHITECTURE 4, join and resync). Also verifies that nothing is missing when a new life of the primary appears.
+/// </summary>
+internal sealed class SecondaryResync
+{
+    private readonly MirroredService _service;
+    private readonly StateMirror _mirror;
+    private readonly StateMirrorOptions _options;
+    private readonly Survey _survey;
+    private readonly List<byte[]> _keys = [];
+    private readonly List<GroupMember> _failed = [];
+    private Step _step;
+    private Timestamp _due;
+    private DiscardWalk? _discard;
+    private SnapshotFetch? _fetch;
+    private RecordVersion _target;
+    private ulong _gapEpoch;
+    private bool _mustFetchAll;
+    private List<(GroupMember Member, ServicePosition Position)> _candidates = [];
+
+    internal SecondaryResync(MirroredService service, StateMirror mirror, StateMirrorOptions options, ISyncTransport transport)
+    {
+        _service = service;
+        _mirror = mirror;
+        _options = options;
+        _survey = new Survey(transport, service.Id, mirror.Counters);
+    }
+
+    private enum Step
+    {
+        Idle,
+        Wait,
+        Survey,
+        Settle,
+        Discard,
+        Fetch,
+    }
+
+    /// <summary>What it does, in words; empty when idle.</summary>
+    internal string Doing => _step switch
+    {
+        Step.Survey => "asking the members where they stand",
+        Step.Discard => "discarding what lies beyond the cut",
+        Step.Fetch => $"fetching from {_fetch?.Server.Name}",
+        Step.Wait => "waiting for a member with the complete state",
+        _ => "",
+    };
+
+    /// <summary>When <see cref="Tick"/> has something to do.</summary>
+    internal Timestamp NextDeadline => _step == Step.Idle ? Timestamp.Never : _step == Step.Discard || _fetch is { HasWork: true } ? default : _due;
+
+    /// <summary>Starts, or goes on if it is under way already.</summary>
+    internal void Start(Timestamp now)
+    {
+        if (_step != Step.Idle) return;
+        _mirror.Counters.Resynchronisations++;
+        BeginSurvey(now);
+    }
+
+    /// <summary>Goes on.</summary>
+    internal void Tick(Timestamp now)
+    {
+        switch (_step)
+        {
+            case Step.Wait when now.Nanoseconds >= _due.Nanoseconds:
+                BeginSurvey(now);
+                break;
+            case Step.Survey:
+                TickSurvey(now);
+                break;
+            case Step.Settle when IsInStep():
+                Finish();
+                break;
+            case Step.Settle when now.Nanoseconds >= _due.Nanoseconds || !_service.IsComplete:
+                BeginFetch(now);
+                break;
+            case Step.Discard:
+                TickDiscard(now);
+                break;
+            case Step.Fetch:
+                TickFetch(now);
+                break;
+        }
+    }
+
+    /// <summary>The members are others now.</summary>
+    internal void OnMembersChanged(Timestamp now)
+    {
+        if (_step == Step.Survey) _survey.Ask(_mirror.Members);
+        else if (_step == Step.Wait) _due = Timestamp.Min(_due, now);
+    }
+
+    private void BeginSurvey(Timestamp now)
+    {
+        _step = Step.Survey;
+        _due = now + _options.SurveyTimeout;
+        _gapEpoch = _service.GapEpoch;
+        _survey.Reset();
+        _survey.Ask(_mirror.Members);
+    }
+
+    private void TickSurvey(Timestamp now)
+    {
+        if (!_survey.IsSettled && now.Nanoseconds < _due.Nanoseconds) return;
+        List<SurveyAnswer> answers = [.. _survey.Answers];
+        _survey.Reset();
+        List<(GroupMember Member, ServicePosition Position)> complete =
+            [.. from answer in answers where answer.Position is { IsComplete: true } select (answer.Member, answer.Position!)];
+        if (complete.Count == 0)
+        {
+            Retry(now);
+            return;
+        }
+        TermChain newest = complete.MaxBy(static one => one.Position.Chain.CurrentTerm).Position.Chain;
+        _service.AdoptChain(newest);
+        complete.RemoveAll(one => one.Position.Chain.CurrentTerm < _service.Chain.CurrentTerm);
+        if (complete.Count == 0)
+        {
+            Retry(now); // the cut reached this node by the stream and nobody who answered yet
+            return;
+        }
+        _target = complete.Max(static one => one.Position.Position);
+        _candidates = complete;
+        if (_service.NeedsDiscard)
+        {
+            _discard = new DiscardWalk(_service.Store.Tables, _service.Chain);
+            _step = Step.Discard;
+        }
+        else if (_service.IsComplete)
+        {
+            _step = Step.Settle; // nothing is known to be missing: what the primary has written meanwhile is on its way
+            _due = now + _options.SurveyTimeout;
+        }
+        else
+        {
+            BeginFetch(now);
+        }
+    }
+
+    private void TickDiscard(Timestamp now)
+    {
+        if (!_discard!.Step()) return;
+        _mustFetchAll |= _discard.IsTruncated;
+        _keys.AddRange(_discard.Keys);
+        _service.OnDiscarded(_discard.Found);
+        _discard = null;
+        BeginFetch(now);
+    }
+
+    private void BeginFetch(Timestamp now)
+    {
+        if (IsInStep())
+        {
+            Finish();
+            return;
+        }
+        // A secondary serves first: the primary has other work. One that just failed serves last.
+        (GroupMember server, ServicePosition position) = _candidates
+            .Where(one => one.Member.State == MemberState.Live)
+            .OrderBy(one => _failed.Contains(one.Member))
+            .ThenBy(one => one.Position.IsPrimary)
+            .ThenByDescending(static one => one.Position.Position)
+            .FirstOrDefault();
+        if (server is null)
+        {
+            Retry(now);
+            return;
+        }
+        bool needsAll = _mustFetchAll || _service.Position == RecordVersion.None || _service.Position < position.Floor;
+        if (needsAll && !_service.IsComplete) _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: fetching a snapshot from {server.Name}");
+        _fetch = _mirror.Fetch(_service, server, _keys, needsAll ? RecordVersion.None : _service.Position, fromAnyone: false);
+        _step = Step.Fetch;
+        _due = now + _options.FetchTimeout;
+    }
+
+    private void TickFetch(Timestamp now)
+    {
+        SnapshotFetch fetch = _fetch!;
+        fetch.Step(now);
+        if (fetch.IsDone)
+        {
+            _fetch = null;
+            _mustFetchAll = false;
+            _failed.Clear();
+            if (IsInStep()) Finish();
+            else BeginSurvey(now); // the server stood behind what this node needs: by now it has more
+            return;
+        }
+        bool isSilent = !fetch.HasWork && now.Nanoseconds >= (fetch.LastHeard + _options.FetchTimeout).Nanoseconds;
+        if (!fetch.HasFailed && !isSilent && fetch.Server.State == MemberState.Live)
+        {
+            _due = fetch.LastHeard + _options.FetchTimeout;
+            return;
+        }
+        fetch.Cancel();
+        _fetch = null;
+        if (fetch.IsBelowFloor) _mustFetchAll = true;
+        else if (!_failed.Contains(fetch.Server)) _failed.Add(fetch.Server);
+        Retry(now);
+    }
+
+    private bool IsInStep() =>
+        _gapEpoch == _service.GapEpoch && !_service.NeedsDiscard && _keys.Count == 0 && !_mustFetchAll
+        && !_service.CannotStore && _service.IsInStep && _service.Position >= _target && _service.Chain.CurrentTerm != 0;
+
+    private void Finish()
+    {
+        _step = Step.Idle;
+        _candidates = [];
+        _service.MarkComplete();
+    }
+
+    private void Retry(Timestamp now)
+    {
+        _step = Step.Wait;
+        _due = now + (_service.CannotStore ? _options.FetchTimeout : _options.RetryDelay);
+        if (_failed.Count >= _mirror.Members.Count) _failed.Clear();
+    }
+}

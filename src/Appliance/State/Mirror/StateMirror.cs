@@ -1,0 +1,246 @@
+using Appliance.Configuration;
+using Appliance.Multicast;
+using Appliance.Multicast.Transport;
+
+namespace Appliance.State;
+
+/// <summary>
+/// Keeps the state of a node's services alike on all data members: publishes what the primary writes, applies what others write, brings members back into step
+/// (ARCHITECTURE 3 to 5; A1, A5 to A9, A12). Free of I/O: time, group and channels are given to it. One per node; loop thread only, except
+/// <see cref="CreateServerSession"/>.
+/// </summary>
+/// <remarks>
+/// How to host it:
+/// <list type="number">
+/// <item>Create it with options, the channels (<see cref="ISyncTransport"/>) and the store of terms.</item>
+/// <item>Create the group with it as <see cref="IGroupHandler"/>, then call <see cref="Start"/> with the group, before anything is delivered.</item>
+/// <item>
+/// Call <see cref="OnRoundEnd"/> after each round in which something was delivered, a listener wrote, or a channel brought a message, and whenever
+/// <see cref="NextDeadline"/> has come; in the product the <see cref="EventLoop"/> does.
+/// </item>
+/// <item>For each channel that another member opens to this node, take a <see cref="CreateServerSession"/>; see <see cref="ISyncTransport"/>.</item>
+/// <item>Listeners use <see cref="Store(string)"/>.</item>
+/// </list>
+/// Nothing random is inside but what the seed in <see cref="StoreLimits"/> decides; the same calls give the same results.
+/// </remarks>
+internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
+{
+    // A walk over the records advances by 2,048 slots each time: ten million records are passed in less than two minutes, for half a percent of a core.
+    private static readonly TimeSpan s_tidyInterval = TimeSpan.FromMilliseconds(20);
+
+    private readonly StateMirrorOptions _options;
+    private readonly ISyncTransport _transport;
+    private readonly ITermStore _terms;
+    private readonly Action<MirrorEvent, string> _log;
+    private readonly List<SnapshotFetch> _fetches = [];
+    private MirroredService[] _services = [];
+    private SecondaryResync[] _resyncs = [];
+    private PrimaryRecovery?[] _recoveries = [];
+    private IReadOnlyList<SharedServiceState> _shared = [];
+    private IGroup? _group;
+    private Timestamp _tidyDue;
+    private bool _declared;
+
+    /// <param name="options">What it is made of; must be valid.</param>
+    /// <param name="transport">Channels to other members.</param>
+    /// <param name="terms">Terms that survive a restart.</param>
+    /// <param name="log">What it has to say.</param>
+    /// <exception cref="ArgumentException">The options are not valid.</exception>
+    internal StateMirror(StateMirrorOptions options, ISyncTransport transport, ITermStore terms, Action<MirrorEvent, string> log)
+    {
+        if (options.Validate().FirstOrDefault() is { } problem) throw new ArgumentException(problem, nameof(options));
+        _options = options;
+        _transport = transport;
+        _terms = terms;
+        _log = log;
+    }
+
+    /// <summary>What it has done.</summary>
+    internal MirrorCounters Counters { get; } = new();
+
+    /// <summary>The group.</summary>
+    internal IGroup Group => _group ?? throw new InvalidOperationException("Start was not called");
+
+    /// <summary>This node.</summary>
+    internal NodeId Self => Group.Self;
+
+    /// <summary>The other members.</summary>
+    internal IReadOnlyList<GroupMember> Members => Group.Members;
+
+    /// <summary>This node's wall time.</summary>
+    internal long WallMilliseconds => Group.WallMilliseconds;
+
+    /// <summary>The services, in the order of the configuration.</summary>
+    internal IReadOnlyList<MirroredService> Services => _services;
+
+    /// <summary>All services are complete here, as told to the group.</summary>
+    internal bool IsSynchronised => _declared;
+
+    /// <inheritdoc/>
+    public Timestamp NextDeadline
+    {
+        get
+        {
+            Timestamp next = _tidyDue;
+            for (int i = 0; i < _services.Length; i++)
+            {
+                next = Timestamp.Min(next, _resyncs[i].NextDeadline);
+                if (_recoveries[i] is { } recovery) next = Timestamp.Min(next, recovery.NextDeadline);
+            }
+            return next;
+        }
+    }
+
+    /// <summary>Begins. Terms are counted and stored here.</summary>
+    /// <param name="group">The group, whose handler this is.</param>
+    /// <exception cref="StateDirectoryException">A term cannot be read or stored.</exception>
+    internal void Start(IGroup group)
+    {
+        _group = group;
+        var policies = new ClassPolicies(_options.Classes, _options.DataMembers.Count);
+        _services = [.. _options.Services.Select(service => new MirroredService(this, service, _options, policies, group))];
+        _shared = [.. _services.Select(static service => service.Shared)];
+        _resyncs = [.. _services.Select(service => new SecondaryResync(service, this, _options, _transport))];
+        _recoveries = [.. _services.Select(service => service.IsOwn ? new PrimaryRecovery(service, this, _options, _transport, _terms) : null)];
+        foreach (MirroredService service in _services)
+            if (!service.IsOwn) Resynchronise(service);
+        OnCompletenessChanged(); // a node without services lacks nothing
+    }
+
+    /// <summary>The store of a service.</summary>
+    /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
+    internal ServiceStore Store(string name) =>
+        (Array.Find(_services, service => service.Name == name) ?? throw new KeyNotFoundException($"no service '{name}'")).Store;
+
+    /// <summary>The serving end of a channel that another member opened. Any thread, after <see cref="Start"/>.</summary>
+    internal SyncServerSession CreateServerSession() => new(_shared);
+
+    /// <summary>What is promised about the classes changes (reload).</summary>
+    internal void UseClasses(IReadOnlyList<ClassOptions> classes)
+    {
+        var policies = new ClassPolicies(classes, _options.DataMembers.Count);
+        foreach (MirroredService service in _services) service.Publisher.Policies = policies;
+    }
+
+    /// <inheritdoc/>
+    public void OnDeliver(GroupMember sender, ulong throughSequence, MessageRun run) => RecordApplier.ApplyRun(sender, run, this);
+
+    /// <inheritdoc/>
+    public void OnStreamGap(GroupMember sender, ulong from, ulong through, GapReason reason)
+    {
+        foreach (MirroredService service in _services)
+            if (!service.IsOwn && service.PrimaryName == sender.Name) service.OnStreamGap(reason);
+    }
+
+    /// <inheritdoc/>
+    public void OnMemberChanged(GroupMember member, MemberChange change)
+    {
+        foreach (MirroredService service in _services) service.OnMemberChanged(member, change);
+        foreach (SecondaryResync resync in _resyncs) resync.OnMembersChanged(Group.Now);
+        OnProgress(); // who counts for acknowledgements may have changed
+    }
+
+    /// <inheritdoc/>
+    public void OnProgress()
+    {
+        foreach (MirroredService service in _services)
+            if (service.Role == ServiceRole.Primary) service.Store.OnProgress();
+    }
+
+    /// <inheritdoc/>
+    public void OnWindowOpen()
+    {
+        foreach (MirroredService service in _services) service.Store.OnWindowOpen();
+    }
+
+    /// <inheritdoc/>
+    public void OnRoundEnd(Timestamp now)
+    {
+        bool tidies = now.Nanoseconds >= _tidyDue.Nanoseconds;
+        if (tidies) _tidyDue = now + s_tidyInterval;
+        foreach (SnapshotFetch fetch in _fetches) fetch.Now = now;
+        for (int i = 0; i < _services.Length; i++)
+        {
+            _services[i].EndRound(now, tidies);
+            _recoveries[i]?.Tick(now);
+            _resyncs[i].Tick(now);
+        }
+        _fetches.RemoveAll(static fetch => fetch.IsDone || fetch.HasFailed);
+    }
+
+    /// <summary>Gives the memory back; nobody may be serving from it.</summary>
+    public void Dispose()
+    {
+        foreach (MirroredService service in _services) service.Dispose();
+    }
+
+    /// <summary>What the primary's recovery or the resynchronisation of a service does, in words; empty when it does nothing.</summary>
+    internal string DoingFor(MirroredService service)
+    {
+        int index = Array.IndexOf(_services, service);
+        return _recoveries[index] is { IsDone: false } recovery ? recovery.Doing : _resyncs[index].Doing;
+    }
+
+    /// <summary>The service of a number on the wire; null when there is none.</summary>
+    internal MirroredService? Find(ServiceId id)
+    {
+        foreach (MirroredService service in _services)
+            if (service.Id == id) return service;
+        return null;
+    }
+
+    /// <summary>Applies one message of a stream.</summary>
+    internal void Apply(GroupMember sender, ReadOnlySpan<byte> message, ulong hash, bool endsBatch)
+    {
+        switch (message.IsEmpty ? default : (MessageType)message[0])
+        {
+            case MessageType.Record:
+                if (EncodedRecord.TryParse(message, out EncodedRecord record) != RecordParseResult.Ok) Counters.Malformed++;
+                else if (Find(record.Service) is { } service) service.Apply(sender, record, hash, endsBatch);
+                else Counters.UnknownService++;
+                break;
+            case MessageType.Cut:
+                if (CutMessage.TryParse(message, out ServiceId id, out TermChain chain) != RecordParseResult.Ok) Counters.Malformed++;
+                else if (Find(id) is { } cut) cut.ApplyCut(sender, chain);
+                else Counters.UnknownService++;
+                break;
+            case MessageType.Floor:
+                if (FloorMessage.TryParse(message, out id, out RecordVersion floor) != RecordParseResult.Ok) Counters.Malformed++;
+                else Find(id)?.Store.Memory.RaiseFloor(floor);
+                break;
+            case MessageType.Mark:
+                break;
+            default:
+                if (!message.IsEmpty && message[0] >= (byte)MessageType.FirstIgnorable) Counters.UnknownType++;
+                else Counters.Malformed++;
+                break;
+        }
+    }
+
+    /// <summary>Something is missing, or may be: brings the service back into step.</summary>
+    internal void Resynchronise(MirroredService service)
+    {
+        int index = Array.IndexOf(_services, service);
+        if (index >= 0 && index < _resyncs.Length) _resyncs[index].Start(Group.Now);
+    }
+
+    /// <summary>Begins to fetch.</summary>
+    internal SnapshotFetch Fetch(MirroredService service, GroupMember server, List<byte[]> keys, RecordVersion since, bool fromAnyone)
+    {
+        var fetch = new SnapshotFetch(_transport, service, Counters, server, keys, since, fromAnyone, Group.Now);
+        _fetches.Add(fetch);
+        return fetch;
+    }
+
+    /// <summary>A service became complete, or is no longer: the group counts this node for acknowledgements only while all are.</summary>
+    internal void OnCompletenessChanged()
+    {
+        bool synchronised = Array.TrueForAll(_services, static service => service.IsComplete);
+        if (synchronised == _declared) return;
+        _declared = synchronised;
+        Group.DeclareSynchronised(synchronised);
+    }
+
+    /// <summary>Says something.</summary>
+    internal void Log(MirrorEvent kind, string text) => _log(kind, text);
+}

@@ -1,0 +1,62 @@
+using Appliance.Configuration;
+
+namespace Appliance.State;
+
+/// <summary>A service that a node mirrors.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Primary">The node that is its primary.</param>
+internal sealed record MirroredServiceOptions(string Name, string Primary);
+
+/// <summary>What a <see cref="StateMirror"/> is made of. Defaults as in appliance.conf.</summary>
+internal sealed record StateMirrorOptions
+{
+    /// <summary>This node's name.</summary>
+    public required string Node { get; init; }
+
+    /// <summary>Names of all configured data members, this node among them.</summary>
+    public required IReadOnlyList<string> DataMembers { get; init; }
+
+    /// <summary>The services.</summary>
+    public required IReadOnlyList<MirroredServiceOptions> Services { get; init; }
+
+    /// <summary>What is promised about each class.</summary>
+    public IReadOnlyList<ClassOptions> Classes { get; init; } = [];
+
+    /// <summary>The group's hash.</summary>
+    public required BuzHash Hash { get; init; }
+
+    /// <summary>Sizes; the memory is that of each service.</summary>
+    public required StoreLimits Limits { get; init; }
+
+    /// <summary>A deletion is remembered for so long for members that are away (<c>[group] tombstone-retention</c>).</summary>
+    public TimeSpan TombstoneRetention { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>For so long members are asked for their position before the answers are judged. 1 s: five times dead-after.</summary>
+    public TimeSpan SurveyTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>A resynchronisation that found nobody to serve it is tried again after this. 250 ms: a little more than dead-after.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>A fetch that brought nothing for so long is tried with another member. 2 s: ten times dead-after.</summary>
+    public TimeSpan FetchTimeout { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// A restarted primary that has heard enough survivors waits so long for the rest, and, when it never ran before, for anyone at all. 2 s: a survivor answers within milliseconds once it has
+    /// been heard.
+    /// </summary>
+    public TimeSpan RecoveryGrace { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>A restarted primary that has not heard enough survivors serves after so long all the same, and says what that may have lost. 15 s: the others are restarted meanwhile, or they are gone.</summary>
+    public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>What is wrong; empty when nothing is.</summary>
+    internal IEnumerable<string> Validate()
+    {
+        if (!DataMembers.Contains(Node)) yield return $"'{Node}' is not among the data members ({string.Join(' ', DataMembers)})";
+        foreach (IGrouping<ServiceId, MirroredServiceOptions> same in Services.GroupBy(static service => ServiceId.FromName(service.Name)).Where(static same => same.Count() > 1))
+            yield return $"services {string.Join(" and ", same.Select(static service => $"'{service.Name}'"))} have the same number on the wire ({same.Key}): rename one";
+        foreach (MirroredServiceOptions service in Services.Where(service => !DataMembers.Contains(service.Primary)))
+            yield return $"primary '{service.Primary}' of service '{service.Name}' is no data member";
+        if (Services.Count > PositionsMessage.MaxServices) yield return $"{Services.Count} services are more than {PositionsMessage.MaxServices}";
+    }
+}
