@@ -22,15 +22,17 @@ internal sealed unsafe class PreparedRegion : IDisposable
     private bool _exhausted;
 
     /// <param name="bytes">Space for the user.</param>
-    /// <param name="ordinaryBytes">Front part that is usable at once, in ordinary pages that come when touched.</param>
+    /// <param name="ordinaryBytes">Front part that counts as ready at once, in ordinary pages that come when touched.</param>
+    /// <param name="usableBytes">Front part that may be touched before it is ready, at the price of bringing it in.</param>
     /// <exception cref="OutOfMemoryException">No address space, or no memory for the ordinary part.</exception>
-    public PreparedRegion(long bytes, long ordinaryBytes)
+    public PreparedRegion(long bytes, long ordinaryBytes, long usableBytes)
     {
         _limit = RoundUp(bytes);
         _memory = new ReservedMemory(_limit + UnitBytes);
         _ready = Math.Min(RoundUp(ordinaryBytes), _limit);
         _wanted = _ready;
-        if (!_memory.TryCommit(0, _ready + UnitBytes) || !_memory.TryCommit(_limit, UnitBytes)) throw new OutOfMemoryException("No memory for the state table.");
+        long usable = Math.Max(_ready, Math.Min(RoundUp(usableBytes), _limit));
+        if (!_memory.TryCommit(0, usable + UnitBytes) || !_memory.TryCommit(_limit, UnitBytes)) throw new OutOfMemoryException("No memory for the state table.");
     }
 
     /// <summary>First byte.</summary>
@@ -45,7 +47,7 @@ internal sealed unsafe class PreparedRegion : IDisposable
     /// <summary>Orders pages up to an offset. User's thread.</summary>
     public void PrepareThrough(long offset)
     {
-        long wanted = Math.Min(RoundUp(offset), _limit);
+        long wanted = offset >= _limit ? _limit : RoundUp(offset);
         if (wanted <= _wanted) return;
         Volatile.Write(ref _wanted, wanted);
         Enqueue();

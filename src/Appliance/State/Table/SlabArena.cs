@@ -66,7 +66,7 @@ internal sealed unsafe class SlabArena : IDisposable
     public SlabArena(long maxBytes)
     {
         long bytes = Math.Min((maxBytes & -ChunkBytes) + 2 * OrdinaryBytes, MaxRegionBytes - 2L * ReservedMemory.HugePageBytes);
-        _region = new PreparedRegion(bytes, OrdinaryBytes);
+        _region = new PreparedRegion(bytes, OrdinaryBytes, usableBytes: OrdinaryBytes);
         _chunkCount = (int)(bytes >> ChunkShift);
         _top = _chunkCount;
         MaxChunks = (int)Math.Min(maxBytes >> ChunkShift, _chunkCount - 2 * ChunksPerUnit);

@@ -132,10 +132,11 @@ internal sealed unsafe partial class StateTable
             ulong epoch = _arena.LayoutEpoch;
             var index = IndexOf(hash, out ulong homeBucket);
             byte* home = index.Bucket(homeBucket);
+            ulong moves = index.Moves;
             bool disturbed = false;
-            for (int distance = 0; ; distance++)
+            int probe = 0;
+            for (byte* bucket = home; bucket != null && !disturbed; bucket = index.NextAway(home, ref probe))
             {
-                byte* bucket = home + distance * TableIndex.BucketBytes;
                 uint match = TableIndex.Match(bucket, tag);
                 Volatile.ReadBarrier();
                 for (; match != 0; match &= match - 1)
@@ -154,10 +155,9 @@ internal sealed unsafe partial class StateTable
                     disturbed = true;
                     break;
                 }
-                if (disturbed || distance >= TableIndex.Farthest(home)) break;
             }
             Volatile.ReadBarrier();
-            if (!disturbed && homeBucket >= index.Migrated)
+            if (!disturbed && homeBucket >= index.Migrated && index.Moves == moves)
             {
                 GC.KeepAlive(index);
                 header = default;

@@ -14,7 +14,7 @@ internal sealed unsafe partial class StateTable
     public const int MinScanHandles = 16;
 
     private const int BucketsPerScan = 4096;
-    private const int MaxCandidates = TableIndex.Lanes * (TableIndex.MaxDistance + 1);
+    private const int MaxCandidates = TableIndex.Lanes * (TableIndex.MaxProbes + 1);
 
     /// <summary>
     /// Visits records in the order of their hashes. Every record that is present from the first call to the last is returned exactly once, also
@@ -70,9 +70,10 @@ internal sealed unsafe partial class StateTable
         {
             ulong epoch = _arena.LayoutEpoch;
             var index = RangeOf(cursor, out ulong bucket, out ulong last);
+            ulong moves = index.Moves;
             int count = Collect(index, bucket, cursor, last, hashes, found);
             Volatile.ReadBarrier();
-            bool intact = count >= 0 && bucket >= index.Migrated;
+            bool intact = count >= 0 && bucket >= index.Migrated && index.Moves == moves;
             int copied = 0, bytes = 0;
             for (; intact && copied < count; copied++)
             {
@@ -122,12 +123,13 @@ internal sealed unsafe partial class StateTable
     private int Collect(TableIndex index, ulong bucket, ulong first, ulong last, ulong* hashes, uint* found)
     {
         byte* home = index.Bucket(bucket);
-        int count = 0;
-        for (int distance = 0; ; distance++)
+        int count = 0, probe = 0;
+        for (byte* memory = home; memory != null; memory = index.NextAway(home, ref probe))
         {
-            byte* memory = home + distance * TableIndex.BucketBytes;
             uint used = TableIndex.Used(memory);
             Volatile.ReadBarrier();
+            uint guests = TableIndex.Guests(memory);
+            used &= probe == 0 ? ~guests : guests;
             for (uint lanes = used; lanes != 0; lanes &= lanes - 1) PrefetchSlot(TableIndex.Handle(memory, BitOperations.TrailingZeroCount(lanes)));
             for (; used != 0; used &= used - 1)
             {
@@ -138,7 +140,6 @@ internal sealed unsafe partial class StateTable
                 hashes[count] = hash;
                 found[count++] = handle;
             }
-            if (distance >= TableIndex.Farthest(home)) break;
         }
         new Span<ulong>(hashes, count).Sort(new Span<uint>(found, count));
         return count;

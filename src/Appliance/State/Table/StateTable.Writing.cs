@@ -11,17 +11,17 @@ internal sealed unsafe partial class StateTable
         var index = IndexOf(hash, out ulong homeBucket);
         byte* home = index.Bucket(homeBucket);
         byte tag = TableIndex.TagOf(hash);
-        for (int distance = 0; ; distance++)
+        int probe = 0;
+        for (byte* bucket = home; bucket != null; bucket = index.NextAway(home, ref probe))
         {
-            byte* bucket = home + distance * TableIndex.BucketBytes;
             for (uint match = TableIndex.Match(bucket, tag); match != 0; match &= match - 1)
             {
                 uint handle = TableIndex.Handle(bucket, BitOperations.TrailingZeroCount(match));
                 var slot = SlotOf(handle);
                 if (slot.KeyLength == keyBytes && ByteBlocks.AreEqual(slot.Key, key, keyBytes)) return handle;
             }
-            if (distance >= TableIndex.Farthest(home)) return 0;
         }
+        return 0;
     }
 
     private uint Insert(byte* key, int keyBytes, ulong hash, in RecordHeader header, byte* value, int valueBytes)
@@ -29,7 +29,7 @@ internal sealed unsafe partial class StateTable
         if (!MayHoldOneMore()) return 0;
         var index = IndexOf(hash, out _);
         var place = index.FreePlace(hash);
-        if (place.Lane < 0) return 0;
+        if (place.Bucket == null) return 0;
 
         bool linked = IsLinked(header.Kind);
         int inlineBytes = RecordSlot.InlineBytes(keyBytes, valueBytes, linked), leastBytes = RecordSlot.LeastBytes(keyBytes);
@@ -62,7 +62,7 @@ internal sealed unsafe partial class StateTable
             slot.Place = PlaceWord(elsewhere, valueBytes);
         }
         slot.EndWrite();
-        index.Publish(place, hash, handle);
+        TableIndex.Publish(place, hash, handle);
         Account(header, keyBytes + valueBytes, 1);
         Volatile.Write(ref _count, _count + 1);
         return handle;

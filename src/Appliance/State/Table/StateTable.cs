@@ -25,7 +25,6 @@ internal sealed unsafe partial class StateTable : IDisposable
     private readonly BuzHash _hash;
     private readonly ulong _linkedKinds;
     private readonly int _maxKeyBytes, _maxValueBytes;
-    private readonly long _maxBytesEver;
     private readonly SlabArena _arena;
     private readonly LargeValues _large;
     private readonly Usage[] _usage = new Usage[256 << 2];
@@ -52,7 +51,7 @@ internal sealed unsafe partial class StateTable : IDisposable
         _linkedKinds = options.LinkedKinds;
         _maxKeyBytes = options.MaxKeyBytes;
         _maxValueBytes = options.MaxValueBytes;
-        _maxBytesEver = _maxBytes = options.MaxBytes;
+        _maxBytes = options.MaxBytes;
         long fragmented = options.MaxBytes + options.MaxBytes / 4 + 4 * 1024 * 1024;
         _arena = new SlabArena(fragmented);
         _large = new LargeValues(options.MaxBytes);
@@ -70,17 +69,13 @@ internal sealed unsafe partial class StateTable : IDisposable
     public long BytesLive => IndexBytes + _arena.LiveBytes + _large.BytesUsed;
 
     /// <summary>
-    /// Limit on <see cref="BytesLive"/>; <see cref="BytesUsed"/> may exceed it by a quarter and 4 MiB when the sizes of records change over time.
-    /// At most what the options said. Lowering it below what is used makes inserts fail, nothing else.
+    /// Limit on <see cref="BytesLive"/>. <see cref="BytesUsed"/> may exceed it when the sizes of records change over time, but slabs never take more
+    /// than what the options said, a quarter of that, and 4 MiB. Lowering it below what is used makes inserts fail, nothing else.
     /// </summary>
     public long MaxBytes
     {
         get => _maxBytes;
-        set
-        {
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, _maxBytesEver);
-            _maxBytes = value;
-        }
+        set => _maxBytes = value;
     }
 
     /// <summary>Totals of one service and class. Writer thread.</summary>
@@ -162,7 +157,7 @@ internal sealed unsafe partial class StateTable : IDisposable
         var slot = SlotOf(handle);
         ulong hash = _hash.Hash(slot.Key, slot.KeyLength);
         var index = IndexOf(hash, out _);
-        index.Withdraw(index.PlaceOf(hash, handle));
+        WithdrawEntry(index, index.PlaceOf(hash, handle));
 
         ValueOf(slot, out int valueBytes);
         Account(slot.Header, slot.KeyLength + valueBytes, -1);
