@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using Appliance.Multicast.Interop;
 
 namespace Appliance.Multicast.Transport;
 
@@ -66,10 +65,10 @@ internal static class SelfTest
         return false;
     }
 
-    private static string DescribeSendError(SocketException error, IPEndPoint group, InterfaceChoice choice) => error.NativeErrorCode switch
+    private static string DescribeSendError(SocketException error, IPEndPoint group, InterfaceChoice choice) => error.SocketErrorCode switch
     {
-        Errno.NotPermitted => $"this host's packet filter refuses multicast to {group} on '{choice.Name}': allow UDP port {group.Port} in its output rules",
-        Errno.NetworkUnreachable or Errno.NetworkDown => $"multicast to {group} cannot leave by '{choice.Name}': the interface or its route is down",
-        _ => $"multicast to {group} cannot be sent on '{choice.Name}': {Errno.Name(error.NativeErrorCode)}",
+        SocketError.AccessDenied => $"this host's packet filter refuses multicast to {group} on '{choice.Name}': allow UDP port {group.Port} in its output rules",
+        SocketError.NetworkUnreachable or SocketError.NetworkDown => $"multicast to {group} cannot leave by '{choice.Name}': the interface or its route is down",
+        _ => $"multicast to {group} cannot be sent on '{choice.Name}': {error.Message}",
     };
 }
