@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Appliance.Lab;
+using Spectre.Console;
+using Spectre.Console.Rendering;
 
 namespace Appliance.Commands;
 
@@ -51,8 +53,9 @@ internal static class LabCommand
 
     private static Command Status()
     {
-        var command = new Command("status", "Show what is there now");
-        SetAction(command, PrintAsync);
+        var watch = new Option<bool>("--watch") { Description = "Show it again and again until Ctrl-C" };
+        var command = new Command("status", "Show what is there now") { watch };
+        command.SetAction((parsed, cancellation) => parsed.GetValue(watch) ? WatchAsync(parsed, cancellation) : ActAsync(parsed, PrintAsync));
         return command;
     }
 
@@ -122,7 +125,9 @@ internal static class LabCommand
         return command;
     }
 
-    private static void SetAction(Command command, Func<ParseResult, Laboratory, Task> act) => command.SetAction(async (parsed, _) =>
+    private static void SetAction(Command command, Func<ParseResult, Laboratory, Task> act) => command.SetAction((parsed, _) => ActAsync(parsed, act));
+
+    private static async Task<int> ActAsync(ParseResult parsed, Func<ParseResult, Laboratory, Task> act)
     {
         try
         {
@@ -134,7 +139,33 @@ internal static class LabCommand
         {
             throw new CommandException(failure.Message);
         }
-    });
+    }
+
+    // The laboratory is opened anew each time: between two looks other commands may break it.
+    private static async Task<int> WatchAsync(ParseResult parsed, CancellationToken cancellation)
+    {
+        IAnsiConsole console = TerminalOutput.Over(parsed.InvocationConfiguration.Output);
+        bool terminal = !Console.IsOutputRedirected;
+        try
+        {
+            if (terminal) await console.Live(new Text("")).StartAsync(live => RepeatAsync(parsed, live.UpdateTarget, TimeSpan.FromSeconds(0.5), cancellation)).ConfigureAwait(false);
+            else await RepeatAsync(parsed, console.Write, TimeSpan.FromSeconds(5), cancellation).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Ctrl-C is how it ends.
+        }
+        return ExitCode.Done;
+    }
+
+    private static async Task RepeatAsync(ParseResult parsed, Action<IRenderable> show, TimeSpan interval, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            await ActAsync(parsed, async (_, lab) => show(LabView.Render(await lab.ReportAsync().ConfigureAwait(false), await lab.ViewsAsync().ConfigureAwait(false)))).ConfigureAwait(false);
+            await Task.Delay(interval, cancellation).ConfigureAwait(false);
+        }
+    }
 
     private static Task Done(Action act)
     {

@@ -90,20 +90,20 @@ internal sealed class ConfigurationFile
     {
         if (line[^1] != ']')
         {
-            Report(number, $"'{line}' is no section header: it must end with ']'");
+            Report(number, $"'{Shorten(line)}' is no section header: it must end with ']'");
             return null;
         }
         string[] words = line[1..^1].ToString().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
-        if (words.Length is 0 or > 2 || words.Any(static word => word.Contains(':')))
+        if (words.Length is 0 or > 2 || words.Any(static word => !IsWord(word)))
         {
-            Report(number, $"'{line}' is no section header: write [kind] or [kind name], for example [service shop]");
+            Report(number, $"'{Shorten(line)}' is no section header: write [kind] or [kind name], for example [service shop]");
             return null;
         }
         string kind = words[0], name = words.Length == 2 ? words[1] : "";
         int first = _index.FindIndex(section => SameWord(section.Kind, kind) && SameWord(section.Name, name));
         if (first >= 0)
         {
-            Report(number, $"section {line} stands here a second time; the first is in line {_index[first].Line}");
+            Report(number, $"section {Shorten(line)} stands here a second time; the first is in line {_index[first].Line}");
             return null;
         }
         List<(string Key, int Line)> keys = [];
@@ -125,9 +125,9 @@ internal sealed class ConfigurationFile
             Report(number, $"'{Shorten(key)}' stands before the first section");
             return false;
         }
-        if (key.Contains(':'))
+        if (!IsWord(key))
         {
-            Report(number, $"'{Shorten(key)}' is no key: a key has no ':'");
+            Report(number, $"'{Shorten(key)}' is no key: keys have letters, digits and '-' only");
             return false;
         }
         int first = keys.FindIndex(known => SameWord(known.Key, key));
@@ -146,6 +146,8 @@ internal sealed class ConfigurationFile
 
     // The INI provider compares so; two keys that differ in case only would collide there.
     private static bool SameWord(string left, string right) => left.Equals(right, StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsWord(string text) => text.Length <= 64 && text.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.');
 
     // A line may hold a secret that was meant for another file, and may be very long.
     private static string Shorten(ReadOnlySpan<char> text) => text.Length <= 32 ? text.ToString() : $"{text[..32]}...";
