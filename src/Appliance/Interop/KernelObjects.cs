@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -37,14 +38,13 @@ internal static unsafe partial class KernelObjects
         return statfs(path, buffer) == 0 && (*(long*)buffer & 0xffffffff) == BpfFileSystemMagic;
     }
 
-    /// <summary>The number of the file system that holds the path (stat.st_dev), or the negated errno.</summary>
-    internal static long DeviceOf(string path)
+    /// <summary>The number of the file system that holds the path, as /proc/PID/mountinfo writes it ("0:45"); empty when there is no such path.</summary>
+    internal static string DeviceOf(string path)
     {
         // struct statx (uapi/linux/stat.h) is the same on every architecture: stx_dev_major and stx_dev_minor at 136 and 140.
         byte* buffer = stackalloc byte[256];
         const int currentDirectory = -100;
-        if (statx(currentDirectory, path, 0, 0, buffer) != 0) return -Marshal.GetLastPInvokeError();
-        return (long)*(uint*)(buffer + 136) << 32 | *(uint*)(buffer + 140);
+        return statx(currentDirectory, path, 0, 0, buffer) == 0 ? string.Create(CultureInfo.InvariantCulture, $"{*(uint*)(buffer + 136)}:{*(uint*)(buffer + 140)}") : "";
     }
 
     /// <summary>mount(2) of a new bpffs, visible to root alone (mode 0700). Needs CAP_SYS_ADMIN.</summary>

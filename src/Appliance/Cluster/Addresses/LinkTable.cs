@@ -94,7 +94,7 @@ internal static class LinkTable
 
     private static string Names(RouteSocket socket)
     {
-        string names = string.Join(", ", List(socket).Select(static link => link.Name));
+        string names = string.Join(", ", List(socket).Select(static link => link.Name).Order(StringComparer.Ordinal));
         return names.Length == 0 ? "there is none at all" : $"there are {names}";
     }
 }

@@ -127,11 +127,18 @@ internal sealed class GuardPins : IDisposable
         return path;
     }
 
-    /// <summary>The bpffs seen here is not the one that process 1 sees at the same path. A process that may not look takes it for shared.</summary>
+    /// <summary>Process 1 does not have the bpffs that is seen here. A process that may not look takes it for shared.</summary>
     private static bool IsPrivate(string path)
     {
-        if (!Directory.Exists("/proc/1/root/")) return false;
-        return KernelObjects.DeviceOf("/proc/1/root" + path) is var seen && seen != -Errno.AccessDenied && seen != -Errno.NotPermitted && seen != KernelObjects.DeviceOf(path);
+        string device = $" {KernelObjects.DeviceOf(path)} ";
+        try
+        {
+            return !File.ReadLines("/proc/1/mountinfo").Any(line => line.Contains(device, StringComparison.Ordinal));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     private static string PathOf(GuardOptions options)

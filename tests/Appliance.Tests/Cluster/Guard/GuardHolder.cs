@@ -10,17 +10,32 @@ namespace Appliance.Tests.Appliance.Cluster.Guard;
 /// <summary>The process of <see cref="GuardHolderProgram"/>.</summary>
 internal sealed class GuardHolder : IDisposable
 {
+    /// <summary>In place of capabilities to drop: a mount namespace of the process's own.</summary>
+    internal const string PrivateMounts = "private-mounts";
+
     private readonly Process _process;
 
-    internal GuardHolder(TestNamespace host, GuardOptions options, string link, TimeSpan lease, params IPAddress[] addresses)
+    internal GuardHolder(TestNamespace host, GuardOptions options, string link, TimeSpan lease, params IPAddress[] addresses) : this(host, options, link, lease, "", addresses)
+    {
+    }
+
+    /// <param name="restriction">Capabilities that the process starts without, as setpriv(1) takes them; or <see cref="PrivateMounts"/>.</param>
+    internal GuardHolder(TestNamespace host, GuardOptions options, string link, TimeSpan lease, string restriction, params IPAddress[] addresses)
     {
         string assembly = Path.Combine(AppContext.BaseDirectory, "Appliance.Appliance.Tests.dll");
         string[] arguments =
         [
-            "exec", assembly, "hold-guard", host.Name, options.PinPath, options.Name, options.Attachment.ToString(), link,
+            "dotnet", "exec", assembly, "hold-guard", options.PinPath, options.Name, options.Attachment.ToString(), link,
             ((int)lease.TotalMilliseconds).ToString(CultureInfo.InvariantCulture), string.Join(',', addresses.Select(static address => address.ToString())),
         ];
-        _process = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        string[] command = restriction switch
+        {
+            "" => arguments,
+            PrivateMounts => ["unshare", "--mount", .. arguments],
+            _ => ["setpriv", "--inh-caps", restriction, "--bounding-set", restriction, .. arguments],
+        };
+        // nsenter and not `ip netns exec`, which makes a mount namespace of its own.
+        _process = Process.Start(new ProcessStartInfo("nsenter", [$"--net=/run/netns/{host.Name}", .. command]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         FirstLine = _process.StandardOutput.ReadLine() ?? "";
     }
 

@@ -2,24 +2,22 @@ using System.Globalization;
 using System.Net;
 using Appliance.Cluster.Guard;
 using Appliance.Multicast.Transport;
-using Appliance.Tests.Appliance.Cluster.Interop;
 
 namespace Appliance.Tests.Appliance.Cluster.Guard;
 
 /// <summary>A process that holds a guard and renews one service until its standard input ends.</summary>
 internal static class GuardHolderProgram
 {
-    /// <summary>Arguments: namespace, pin path, name, attachment, link, lease in milliseconds, addresses with commas.</summary>
+    /// <summary>Arguments: pin path, name, attachment, link, lease in milliseconds, addresses with commas.</summary>
     internal static int Run(string[] arguments)
     {
-        TestKernel.Enter(arguments[0]);
-        var options = new GuardOptions { PinPath = arguments[1], Name = arguments[2], Attachment = Enum.Parse<GuardAttachment>(arguments[3]) };
-        TimeSpan lease = TimeSpan.FromMilliseconds(int.Parse(arguments[5], CultureInfo.InvariantCulture));
-        IPAddress[] addresses = [.. arguments[6].Split(',').Select(IPAddress.Parse)];
+        var options = new GuardOptions { PinPath = arguments[0], Name = arguments[1], Attachment = Enum.Parse<GuardAttachment>(arguments[2]) };
+        TimeSpan lease = TimeSpan.FromMilliseconds(int.Parse(arguments[4], CultureInfo.InvariantCulture));
+        IPAddress[] addresses = [.. arguments[5].Split(',').Select(IPAddress.Parse)];
         LeaseGuard guard;
         try
         {
-            guard = LeaseGuard.Install(options, [arguments[4]], [new GuardedService("held", addresses)]);
+            guard = LeaseGuard.Install(options, [arguments[3]], [new GuardedService("held", addresses)]);
         }
         catch (GuardException exception)
         {
