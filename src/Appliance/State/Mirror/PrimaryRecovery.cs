@@ -32,7 +32,7 @@ internal sealed class PrimaryRecovery
     private int _rounds;
     private bool _isUnsafe;
 
-    /// <exception cref="StateDirectoryException">The term cannot be read or stored.</exception>
+    /// <exception cref="IOException">The term cannot be read or stored.</exception>
     internal PrimaryRecovery(MirroredService service, StateMirror mirror, StateMirrorOptions options, ISyncTransport transport, ITermStore terms)
     {
         _service = service;

@@ -36,7 +36,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     private MirroredService[] _services = [];
     private SecondaryResync[] _resyncs = [];
     private PrimaryRecovery?[] _recoveries = [];
-    private IReadOnlyList<SharedServiceState> _shared = [];
+    private volatile IReadOnlyList<SharedServiceState> _shared = [];
     private IGroup? _group;
     private Timestamp _tidyDue;
     private bool _declared;
@@ -93,7 +93,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
 
     /// <summary>Begins. Terms are counted and stored here.</summary>
     /// <param name="group">The group, whose handler this is.</param>
-    /// <exception cref="StateDirectoryException">A term cannot be read or stored.</exception>
+    /// <exception cref="IOException">A term cannot be read or stored.</exception>
     internal void Start(IGroup group)
     {
         _group = group;
@@ -179,6 +179,18 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     {
         int index = Array.IndexOf(_services, service);
         return _recoveries[index] is { IsDone: false } recovery ? recovery.Doing : _resyncs[index].Doing;
+    }
+
+    /// <summary>What each service is and holds. Allocates; for status and metrics.</summary>
+    internal IReadOnlyList<MirrorServiceStatus> ReadStatus() => [.. _services.Select(service => MirrorServiceStatus.Of(service, this))];
+
+    /// <summary>What a member lacks of all that this node has written.</summary>
+    internal MemberLag LagOf(GroupMember member)
+    {
+        MemberLag lag = default;
+        foreach (MirroredService service in _services)
+            if (service.Role == ServiceRole.Primary) lag = lag.With(service.Publisher.LagOf(member, Group.Now));
+        return lag;
     }
 
     /// <summary>The service of a number on the wire; null when there is none.</summary>

@@ -226,13 +226,15 @@ internal sealed class ServicePublisher
     /// <summary>The newest write that a member has applied; <see cref="RecordVersion.None"/> when that is not known.</summary>
     internal RecordVersion AppliedBy(GroupMember member) => new(_ring.TicketAppliedBy(member.AppliedThrough));
 
-    /// <summary>Records of a class that fewer than <paramref name="copies"/> synchronised data members have applied: what would be lost with this node.</summary>
+    /// <summary>
+    /// Records of a class that fewer than <paramref name="copies"/> synchronised data members have applied: what would be lost with this node. At most as many members must be synchronised.
+    /// </summary>
     internal long CountNotAppliedBy(RecordClass recordClass, int copies)
     {
         if (copies == 0) return 0;
         int eligible = CollectApplied();
-        ulong sequence = copies > eligible ? 0 : _applied[copies - 1];
-        return _ring.Published.Of(recordClass) - (sequence == 0 ? 0 : _ring.AppliedBy(sequence).Of(recordClass));
+        if (copies > eligible) return _ring.Published.Of(recordClass);
+        return _ring.Published.Of(recordClass) - _ring.AppliedBy(_applied[copies - 1]).Of(recordClass);
     }
 
     // The k-th of the applied sequences in descending order is what k members have.
