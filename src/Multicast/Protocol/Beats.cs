@@ -142,7 +142,7 @@ internal sealed class Beats
         for (int i = 0; i < total; i++)
         {
             var peer = _peers.All[(i + _firstEntry) % total];
-            if (!peer.Admitted || peer.Leaving) continue;
+            if (!peer.Admitted) continue;
             admitted++;
             if (count == _maxEntries) continue;
             var flags = (peer.Paths.GroupLost ? 0 : BeatEntryFlags.GroupHeard) | (peer.Paths.UnicastHeard ? BeatEntryFlags.UnicastHeard : 0)

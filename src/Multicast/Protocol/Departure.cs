@@ -25,7 +25,19 @@ internal sealed class Departure
     public Timestamp Deadline { get; private set; } = Timestamp.Never;
 
     /// <summary>It was said often enough, and everybody waited for has everything.</summary>
-    public bool IsDone => HasBegun && _said >= Goodbyes && (_sender.Stable == ulong.MaxValue || _sender.Stable >= _sender.Sealed);
+    public bool IsDone
+    {
+        get
+        {
+            if (!HasBegun || _said < Goodbyes) return false;
+            foreach (var peer in _peers.All)
+            {
+                // Who has everything has let us go, or says so.
+                if (peer.Member.WaitedFor && peer.KnowsUs && peer.Member.ReceivedThrough < _sender.Sealed) return false;
+            }
+            return true;
+        }
+    }
 
     /// <summary>Says goodbye the first time.</summary>
     public void Begin<TSink>(Timestamp now, ref TSink sink) where TSink : struct, IEngineSink

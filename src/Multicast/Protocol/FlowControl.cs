@@ -25,10 +25,9 @@ internal sealed class FlowControl
         return advanced;
     }
 
-    /// <summary>Begins to wait for a member whose stream was admitted; its position is the one we promised.</summary>
+    /// <summary>Begins to wait for a member whose stream was admitted; it counts from its first report on.</summary>
     public void Begin(Peer peer, Timestamp judging)
     {
-        peer.Member.ReceivedThrough = Math.Max(peer.Member.ReceivedThrough, peer.Admission.PromisedPosition > 0 ? peer.Admission.PromisedPosition - 1 : 0);
         peer.View.ProgressAt = judging;
         peer.Member.WaitedFor = peer.Member.Role == MemberRole.Data;           // P-75: a witness holds no state
         Update();
@@ -49,6 +48,7 @@ internal sealed class FlowControl
             member.AppliedThrough = report.Applied;
             _appliedAdvanced = true;
         }
+        peer.View.Reported = true;
         if (newest) peer.View.Window = Math.Clamp(report.Window, 1, 1 << 20);
         ReconsiderWaiting(judging, peer);
         Update();
@@ -72,7 +72,7 @@ internal sealed class FlowControl
         {
             if (!peer.Member.WaitedFor) continue;
             waited++;
-            if (peer.Member.ReceivedThrough >= _sender.Sent) peer.View.ProgressAt = judging;
+            if (peer.View.Reported && peer.Member.ReceivedThrough >= _sender.Sent) peer.View.ProgressAt = judging;
             if (Holds(peer)) blocking++;
         }
         foreach (var peer in _peers.All)
@@ -81,15 +81,16 @@ internal sealed class FlowControl
             bool holds = blocked && Holds(peer);
             bool alone = holds && blocking == 1 && waited > 1;
             peer.View.Blocking = alone ? peer.View.Blocking + elapsed : Max(TimeSpan.Zero, peer.View.Blocking - elapsed);
-            if (holds && judging - peer.View.ProgressAt >= options.LagTimeout || peer.View.Blocking >= options.SlowTimeout) Eject(peer);       // P-73, P-74
+            bool silent = !peer.View.Reported && judging - peer.View.ProgressAt >= options.StallAfter;          // heard, yet it does not hear us
+            if (holds && judging - peer.View.ProgressAt >= options.LagTimeout || peer.View.Blocking >= options.SlowTimeout || silent) Eject(peer);       // P-73, P-74
         }
     }
 
     private static TimeSpan Max(TimeSpan left, TimeSpan right) => left > right ? left : right;
 
     /// <summary>The member's window, or the repair window behind it, is used up.</summary>
-    private bool Holds(Peer peer) =>
-        peer.Member.ReceivedThrough + peer.View.Window <= _sender.Sent || (peer.Member.ReceivedThrough == _sender.Stable && _sender.PublishableBytes == 0);
+    private bool Holds(Peer peer) => peer.View.Reported
+        && (peer.Member.ReceivedThrough + peer.View.Window <= _sender.Sent || (peer.Member.ReceivedThrough == _sender.Stable && _sender.PublishableBytes == 0));
 
     private void Eject(Peer peer)
     {
@@ -119,7 +120,7 @@ internal sealed class FlowControl
         ulong limit = ulong.MaxValue, stable = ulong.MaxValue;
         foreach (var peer in _peers.All)
         {
-            if (!peer.Member.WaitedFor) continue;
+            if (!peer.Member.WaitedFor || !peer.View.Reported) continue;
             stable = Math.Min(stable, peer.Member.ReceivedThrough);
             limit = Math.Min(limit, peer.Member.ReceivedThrough + peer.View.Window);
         }

@@ -157,17 +157,19 @@ internal sealed class Inbound
         where TSink : struct, IEngineSink
     {
         if (path == ReceivePath.Heartbeat || _parts.Departure.HasBegun) return DropReason.None;
-        // To open a stranger's introduction takes a key derivation: their number per time is bounded (P-39).
-        if (now - _introductionsSince >= IntroductionTick) (_introductionsSince, _introductions) = (now, 0);
-        if (++_introductions > IntroductionsPerTick) return DropReason.Overload;
         var known = _peers.Find(header.Node, header.Incarnation);
         bool isKnown = known is not null && known.Salt == header.Salt;
+        if (isKnown && !known!.ControlWindow.IsNew(header.Counter)) return DropReason.Replayed;               // or a stranger's address became the peer's
+        // To open a stranger's introduction takes a key derivation: their number per time is bounded (P-39).
+        if (now - _introductionsSince >= IntroductionTick) (_introductionsSince, _introductions) = (now, 0);
+        if (!isKnown && ++_introductions > IntroductionsPerTick) return DropReason.Overload;
         bool isSealed = _context.Options.Security == GroupSecurity.Sealed;
         var cipher = !isSealed ? null : isKnown ? known!.Cipher(header.KeyId) : _context.Keys.Derive(header.KeyId, header.Node, header.Incarnation, header.Salt);
         if (isSealed && cipher is null) return DropReason.UnknownKey;
         bool authentic = TryOpen(header, cipher, out var body);
         if (!isKnown) cipher?.Dispose();
         if (!authentic) return DropReason.NotAuthentic;
+        if (isKnown) known!.ControlWindow.Accept(header.Counter);
         if (header.Type == DatagramType.Setup) return OnSetup(now, header, body, source, ref sink);
         var reason = IntroductionView.TryParse(body, out var introduction);
         if (reason != DropReason.None) return reason;

@@ -67,7 +67,7 @@ internal sealed class Membership
         if (peer.Leaving) return;
         peer.Leaving = true;
         peer.LostAt = _context.Judging(now);
-        peer.Receiver!.OnAnnounced(now, highest, inOrder: true);
+        peer.Receiver!.OnAnnounced(now, highest, inOrder: false);
         peer.Schedule.Hurry(now);
         _flow.StopWaiting(peer);
     }

@@ -16,6 +16,9 @@ internal sealed class PeerView
     /// <summary>Counter of the newest report.</summary>
     public ulong ReportCounter { get; set; }
 
+    /// <summary>It has reported our stream at least once: only then can it hold the sender back (P-70).</summary>
+    public bool Reported { get; set; }
+
     /// <summary>On the judging clock: when its position advanced last, or had nothing to wait for.</summary>
     public Timestamp ProgressAt { get; set; }
 
