@@ -12,12 +12,9 @@ internal enum ExpiryUnit : byte
     MillisecondsSinceEpoch,
 }
 
-/// <summary>Times of expiry as commands give them (getExpireMillisecondsOrReply and expireGenericCommand of Redis).</summary>
+/// <summary>Times of expiry as commands give them (getExpireMillisecondsOrReply and expireGenericCommand of Redis). The store keeps nothing later than 2109.</summary>
 internal static class Expiry
 {
-    /// <summary>Largest expiry kept: the year 10889, 2^48 ms. Later ones are refused, as Redis refuses those beyond 64 bits.</summary>
-    public const long MaxMilliseconds = 1L << 48;
-
     /// <summary>Parses a time that must be positive, into milliseconds since the epoch; writes the error if it is wrong.</summary>
     public static bool TryParse(RespExecutor x, ReadOnlySpan<byte> text, ExpiryUnit unit, string command, out long milliseconds) =>
         TryParse(x, text, unit, command, mayBePast: false, out milliseconds);
@@ -35,7 +32,7 @@ internal static class Expiry
         }
         long scale = unit is ExpiryUnit.Seconds or ExpiryUnit.SecondsSinceEpoch ? 1000 : 1;
         long origin = unit is ExpiryUnit.Seconds or ExpiryUnit.Milliseconds ? x.Store.NowMilliseconds : 0;
-        bool fits = milliseconds <= (MaxMilliseconds - origin) / scale && milliseconds >= long.MinValue / scale;
+        bool fits = milliseconds <= (long.MaxValue - origin) / scale && milliseconds >= long.MinValue / scale;
         if (!fits || !mayBePast && milliseconds <= 0)
         {
             x.Error($"ERR invalid expire time in '{command}' command");

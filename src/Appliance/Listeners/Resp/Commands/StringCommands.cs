@@ -170,13 +170,14 @@ internal static class StringCommands
             x.Output.Integer(value.Bytes.Length);
             return;
         }
-        int total = value.Bytes.Length + tail.Length;
-        if (!x.MayWrite(key, total)) return;
-        Span<byte> whole = x.Scratch.Take(total);
-        value.Bytes.CopyTo(whole);
-        tail.CopyTo(whole[value.Bytes.Length..]);
+        if (!x.MayWrite(key, (long)value.Bytes.Length + tail.Length)) return;
+        x.Store.TryRead(key, out value); // making room may have moved it, or even evicted it
+        ReadOnlySpan<byte> head = value.Bytes;
+        Span<byte> whole = x.Scratch.Take(head.Length + tail.Length);
+        head.CopyTo(whole);
+        tail.CopyTo(whole[head.Length..]);
         x.Store.Set(key, whole, value.ExpiryMilliseconds);
-        x.Output.Integer(total);
+        x.Output.Integer(whole.Length);
     }
 
     private static void Length(RespExecutor x, RespArguments arguments)
