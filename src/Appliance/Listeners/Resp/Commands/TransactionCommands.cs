@@ -100,6 +100,7 @@ internal static class TransactionCommands
         }
         if (client.Watches.Count + arguments.Count - 1 > x.Options.MaxWatchedKeys)
         {
+            x.Counters.RefusedTooLarge++;
             x.Error(RespErrors.TooManyWatchedKeys);
             return;
         }

@@ -14,6 +14,7 @@ internal sealed unsafe class RespWriter : IDisposable
     private byte* _buffer;
     private int _capacity;
     private int _replyStart;
+    private int _writable; // up to here a write needs no second thought: within the memory and within the limit of the reply
 
     /// <param name="initialBytes">Memory taken at once.</param>
     /// <param name="maxReplyBytes">Largest reply.</param>
@@ -22,6 +23,7 @@ internal sealed unsafe class RespWriter : IDisposable
         _maxReplyBytes = maxReplyBytes;
         _capacity = initialBytes;
         _buffer = (byte*)NativeMemory.Alloc((nuint)initialBytes);
+        BeginReply();
     }
 
     /// <summary>2 or 3.</summary>
@@ -41,24 +43,29 @@ internal sealed unsafe class RespWriter : IDisposable
     public int BeginReply()
     {
         Overflowed = false;
-        return _replyStart = Length;
+        _replyStart = Length;
+        _writable = (int)Math.Min(_capacity, Length + (long)_maxReplyBytes);
+        return Length;
     }
 
     /// <summary>Forgets what was written after a mark.</summary>
     public void RollBack(int mark)
     {
         Length = mark;
-        Overflowed = false;
+        BeginReply();
     }
 
     /// <summary>Forgets everything and gives back what a large reply took.</summary>
     public void Clear()
     {
         Length = 0;
-        if (_capacity <= RetainedBytes) return;
-        NativeMemory.Free(_buffer);
-        _capacity = RetainedBytes;
-        _buffer = (byte*)NativeMemory.Alloc(RetainedBytes);
+        if (_capacity > RetainedBytes)
+        {
+            NativeMemory.Free(_buffer);
+            _capacity = RetainedBytes;
+            _buffer = (byte*)NativeMemory.Alloc(RetainedBytes);
+        }
+        BeginReply();
     }
 
     /// <summary>Bytes that are a reply already.</summary>
@@ -200,7 +207,7 @@ internal sealed unsafe class RespWriter : IDisposable
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // one comparison on every write; growing is rare
-    private bool Ensure(int more) => Length + (long)more <= _capacity && !Overflowed || Grow(more);
+    private bool Ensure(int more) => Length + (long)more <= _writable || Grow(more);
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private bool Grow(int more)
@@ -209,11 +216,13 @@ internal sealed unsafe class RespWriter : IDisposable
         if (Overflowed || needed - _replyStart > _maxReplyBytes || needed > int.MaxValue / 2)
         {
             Overflowed = true;
+            _writable = 0; // what follows is dropped as well
             return false;
         }
         int capacity = (int)Math.Min(int.MaxValue / 2, Math.Max(needed, 2L * _capacity));
         _buffer = (byte*)NativeMemory.Realloc(_buffer, (nuint)capacity);
         _capacity = capacity;
+        _writable = (int)Math.Min(capacity, _replyStart + (long)_maxReplyBytes);
         return true;
     }
 }

@@ -1,0 +1,33 @@
+using System.Text;
+using Appliance.Listeners.Resp.Protocol;
+
+namespace Appliance.Tests.Appliance.Resp.Commands;
+
+public sealed class A_command_in_steady_state
+{
+    [Theory]
+    [InlineData("GET k")]
+    [InlineData("GET absent")]
+    [InlineData("EXISTS k h")]
+    [InlineData("MGET k k k")]
+    [InlineData("HGET h a")]
+    [InlineData("HGETALL h")]
+    [InlineData("TTL k")]
+    [InlineData("PING")]
+    [InlineData("HELLO 2")]
+    [InlineData("TIME")]
+    [InlineData("WATCH k")]
+    public void Allocates_nothing(string line)
+    {
+        using RespHarness harness = new();
+        harness.Run("SET k v EX 100");
+        harness.Run("HSET h a 1 b 2");
+        byte[] scratch = new byte[100];
+        RespArgument[] ranges = new RespArgument[16];
+        InlineSplitter.TrySplit(Encoding.ASCII.GetBytes(line), ranges, scratch, out int count);
+        for (int i = 0; i < 100; i++) harness.RunRaw(scratch, ranges.AsSpan(0, count));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++) harness.RunRaw(scratch, ranges.AsSpan(0, count));
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+}
