@@ -15,12 +15,12 @@ internal sealed unsafe class RespConnection : IReadinessHandler
     private readonly RespListener _listener;
     private readonly InputBuffer _input;
     private readonly ReplyQueue _replies;
-    private readonly long _commandsBytesLimit;
     private RespProgress _progress;
     private Readiness _interest = Readiness.Read;
     private int _descriptor;
     private bool _hasMore;      // commands are kept that could not be executed yet
     private bool _peerEnded;
+    private bool _outputPaused;
     private bool _refuseIfBusy;
     private Timestamp _busyDeadline = Timestamp.Never; // of the command that waits, however often it is tried
 
@@ -31,7 +31,6 @@ internal sealed unsafe class RespConnection : IReadinessHandler
         Client = client;
         _input = new InputBuffer(listener.Pool);
         _replies = new ReplyQueue(listener.Pool);
-        _commandsBytesLimit = listener.Options.OutputPauseBytes;
     }
 
     public RespClient Client { get; }
@@ -331,7 +330,7 @@ internal sealed unsafe class RespConnection : IReadinessHandler
 
     private bool MustPause(int unsentBytes) =>
         Client.Wait is not null || BusyUntil != Timestamp.Never
-        || _replies.PendingBytes + unsentBytes > _commandsBytesLimit || _replies.GateCount >= _listener.Options.MaxPendingReplies;
+        || _replies.PendingBytes + unsentBytes > _listener.Options.OutputPauseBytes || _replies.GateCount >= _listener.Options.MaxPendingReplies;
 
     // Closes, goes on, or waits for what must happen next.
     private void Settle()
@@ -344,14 +343,20 @@ internal sealed unsafe class RespConnection : IReadinessHandler
             return;
         }
         if (_hasMore && !paused) _listener.Schedule(this);
+        CountPause(paused && _replies.PendingBytes > _listener.Options.OutputPauseBytes);
         Readiness interest = Readiness.None;
         if (!_peerEnded && !Client.IsClosing && !paused && !_hasMore) interest |= Readiness.Read;
         if (_replies.ReleasedBytes > 0) interest |= Readiness.Write;
         if (Client.Wait is not null) interest |= Readiness.PeerClosed;
         if (interest == _interest) return;
-        if (paused && Client.Wait is null && BusyUntil == Timestamp.Never && (_interest & Readiness.Read) != 0) _listener.Counters.OutputPauses++;
         _interest = interest;
         _listener.Loop.Change(_descriptor, interest);
+    }
+
+    private void CountPause(bool paused)
+    {
+        if (paused && !_outputPaused) _listener.Counters.OutputPauses++;
+        _outputPaused = paused;
     }
 
     private void CloseExhausted()
