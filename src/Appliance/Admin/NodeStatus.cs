@@ -70,11 +70,26 @@ internal sealed record ServiceStatus
     /// <summary>Its term.</summary>
     public required ulong Term { get; init; }
 
-    /// <summary>Records held here.</summary>
+    /// <summary>The complete state of the service is here.</summary>
+    public required bool Complete { get; init; }
+
+    /// <summary>Why it is not complete, and what is done about it; null when it is.</summary>
+    public required string? Why { get; init; }
+
+    /// <summary>Live keys; a hash counts once.</summary>
+    public required long Keys { get; init; }
+
+    /// <summary>Records held here: keys and fields of hashes, without tombstones.</summary>
     public required long Records { get; init; }
 
-    /// <summary>Bytes of their keys and values.</summary>
+    /// <summary>Deletions that are remembered for members that are away.</summary>
+    public required long Tombstones { get; init; }
+
+    /// <summary>Bytes of keys and values.</summary>
     public required long Bytes { get; init; }
+
+    /// <summary>Writes answered with fewer acknowledgements than promised (<c>when-short = accept</c>), since the node started.</summary>
+    public required long AcceptedShort { get; init; }
 
     /// <summary>By class, all of them.</summary>
     public required IReadOnlyList<ClassStatus> Classes { get; init; }
@@ -95,22 +110,30 @@ internal sealed record ClassStatus
     /// <summary>Others that must have applied a write before it is answered.</summary>
     public required int Acks { get; init; }
 
-    /// <summary>Others that could acknowledge now.</summary>
-    public required int AcksAvailable { get; init; }
+    /// <summary>Others that could acknowledge now; null on a node that is not the primary.</summary>
+    public required int? AcksAvailable { get; init; }
 
-    /// <summary>The class meets its acknowledgements now.</summary>
-    public required bool MeetsAcks { get; init; }
+    /// <summary>The class meets its acknowledgements now; null on a node that is not the primary.</summary>
+    public required bool? MeetsAcks { get; init; }
 
     /// <summary><c>refuse</c> or <c>accept</c>.</summary>
     public required string WhenShort { get; init; }
 
-    /// <summary>Writes accepted with fewer acknowledgements than asked for, since the node started.</summary>
-    public required long AcceptedShort { get; init; }
+    /// <summary>Writes that fewer members than promised have applied so far.</summary>
+    public required long Unconfirmed { get; init; }
+
+    /// <summary>Records that made room for others since the node started.</summary>
+    public required long Evictions { get; init; }
+
+    /// <summary>Writes refused since the node started.</summary>
+    public required long Refusals { get; init; }
 }
 
 /// <summary>Another member as this node sees it.</summary>
 internal sealed record MemberStatus
 {
+    internal const string AbsentState = "absent";
+
     /// <summary>Its id.</summary>
     public required string Id { get; init; }
 
@@ -152,6 +175,25 @@ internal sealed record MemberStatus
 
     /// <summary>Its clock minus ours.</summary>
     public required long ClockOffsetMilliseconds { get; init; }
+
+    /// <summary>A configured member that was never heard, or is gone.</summary>
+    internal static MemberStatus Absent(string id) => new()
+    {
+        Id = id,
+        Incarnation = 0,
+        Role = null,
+        State = AbsentState,
+        Synchronised = false,
+        WaitedFor = false,
+        Path = null,
+        PathCause = null,
+        LagMessages = 0,
+        LagBytes = 0,
+        LagMilliseconds = 0,
+        SilentMilliseconds = null,
+        RoundTripMicroseconds = null,
+        ClockOffsetMilliseconds = 0,
+    };
 }
 
 /// <summary>What would be lost of one class of one service.</summary>

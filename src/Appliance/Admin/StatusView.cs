@@ -26,9 +26,9 @@ internal static class StatusView
             bool first = true;
             foreach (ClassStatus row in service.Classes)
             {
-                string met = row.MeetsAcks ? "yes" : row.WhenShort == "accept" ? "[yellow]no: accepts[/]" : "[red]no: refuses[/]";
+                string met = row.MeetsAcks switch { null => "-", true => "yes", false when row.WhenShort == "accept" => "[yellow]no: accepts[/]", _ => "[red]no: refuses[/]" };
                 table.AddRow(first ? Markup.Escape(service.Name) : "", first ? service.Role : "", first ? Markup.Escape(service.Primary ?? "-") : "", first ? Number((long)service.Term) : "",
-                    row.Class, Number(row.Records), Size(row.Bytes), string.Create(CultureInfo.InvariantCulture, $"{row.Acks} of {row.AcksAvailable}"), met);
+                    row.Class, Number(row.Records), Size(row.Bytes), row.AcksAvailable is { } available ? string.Create(CultureInfo.InvariantCulture, $"{row.Acks} of {available}") : Number(row.Acks), met);
                 first = false;
             }
         }

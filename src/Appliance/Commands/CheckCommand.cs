@@ -32,7 +32,7 @@ internal static class CheckCommand
     {
         foreach (ConfigurationProblem problem in loaded.Problems) output.WriteLine(problem);
         if (loaded.Configuration is { } configuration)
-            output.WriteLine($"ok       {path}: node {configuration.Node.Id} of {configuration.Group.Members.Count}, {configuration.Services.Count} services, {configuration.Listeners.Count} listeners, group-wide settings {Digest(configuration)[..12]}");
+            output.WriteLine($"ok       {path}: node {configuration.Node.Id} of {configuration.Group.Members.Count}, {configuration.Services.Count} services, {configuration.Listeners.Count} listeners, group-wide settings {GroupDigest.Text(configuration)[..12]}");
         foreach (Finding finding in findings)
         {
             string word = finding.Severity switch { Severity.Ok => "ok     ", Severity.Warning => "warning", _ => "ERROR  " };
@@ -46,10 +46,8 @@ internal static class CheckCommand
         {
             file = path,
             valid = loaded.Configuration is not null,
-            digest = loaded.Configuration is { } configuration ? Digest(configuration) : null,
+            digest = loaded.Configuration is { } configuration ? GroupDigest.Text(configuration) : null,
             problems = loaded.Problems.Select(static problem => new { line = problem.Line, message = problem.Message }),
             findings = findings.Select(static finding => new { severity = SettingReader.Words(finding.Severity.ToString()), subject = finding.Subject, message = finding.Message, fix = finding.Fix }),
         }));
-
-    private static string Digest(ApplianceConfiguration configuration) => Convert.ToHexStringLower(GroupDigest.Compute(configuration));
 }

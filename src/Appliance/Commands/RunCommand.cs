@@ -33,8 +33,6 @@ internal static class RunCommand
                 context.Cancel = true;
                 _ = node.ReloadAsync(); // it logs what it did
             });
-            Task ended = await Task.WhenAny(end.Task, node.Failed).ConfigureAwait(false);
-            if (ended == node.Failed) await node.Failed.ConfigureAwait(false);
             NodeLog.Ending(log, (await end.Task.ConfigureAwait(false)).ToString());
         }
         catch (NodeStartException failure)

@@ -9,6 +9,9 @@ internal static class GroupDigest
     /// <summary>The SHA-256 of <see cref="Describe"/>.</summary>
     internal static byte[] Compute(ApplianceConfiguration configuration) => SHA256.HashData(Encoding.UTF8.GetBytes(Describe(configuration)));
 
+    /// <summary>The digest in hexadecimal.</summary>
+    internal static string Text(ApplianceConfiguration configuration) => Convert.ToHexStringLower(Compute(configuration));
+
     /// <summary>The group-wide settings, defaults included, one <c>section key = value</c> per line. What the files leave out counts as its default.</summary>
     internal static string Describe(ApplianceConfiguration configuration)
     {

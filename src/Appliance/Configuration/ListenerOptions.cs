@@ -46,11 +46,10 @@ public sealed record ListenerOptions
     public int Port { get; init; } = 6379;
 
     /// <summary>File with the password that clients must send (AUTH), readable by the owner only. Empty: none is asked for.</summary>
-    [NodeLocal, Reloadable]
+    [NodeLocal]
     public string PasswordFile { get; init; } = "";
 
     /// <summary>Most clients at once; one more is told so and closed. 10000: Redis' own default.</summary>
-    [Reloadable]
     public int MaxClients { get; init; } = 10000;
 
     /// <summary>Most bytes of one command. 4 MiB: eight of the largest values.</summary>

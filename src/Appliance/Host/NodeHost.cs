@@ -1,7 +1,6 @@
 using System.Reflection;
 using Appliance.Admin;
 using Appliance.Configuration;
-using Appliance.Listeners.Resp.Connections;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
 using Appliance.State;
@@ -9,40 +8,38 @@ using Microsoft.Extensions.Logging;
 
 namespace Appliance.Host;
 
-/// <summary>One node: its loop, its group, its services, its listeners and its admin page, from start to end.</summary>
+/// <summary>One node from start to end: its parts, its admin page, its reloads.</summary>
 internal sealed class NodeHost : IAdminSource, IAsyncDisposable
 {
     private readonly string _path;
     private readonly NodeLogging _logging;
     private readonly ILogger _log;
     private readonly StateDirectory _state;
-    private readonly EventLoop _loop = new();
-    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly Timestamp _started = EventLoop.ReadClock();
+    private readonly PauseWatch _pauses = new();
     private readonly SemaphoreSlim _reloading = new(1);
     private ApplianceConfiguration _configuration;
-    private readonly List<StandaloneService> _services = [];
-    private readonly List<RespListener> _listeners = [];
-    private ReadOnlyMemory<byte> _seed = new byte[BuzHash.SeedBytes];
+    private GroupKeys _keys;
+    private NodeParts? _parts;
     private AdminServer? _admin;
 
-    private NodeHost(ApplianceConfiguration configuration, string path, NodeLogging logging, StateDirectory state)
+    private NodeHost(ApplianceConfiguration configuration, string path, NodeLogging logging, StateDirectory state, GroupKeys keys)
     {
         _configuration = configuration;
         _path = path;
         _logging = logging;
         _log = logging.Factory.CreateLogger("appliance");
         _state = state;
+        _keys = keys;
+        Incarnation = state.NextIncarnation(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
     }
 
     /// <summary>The program's version.</summary>
     internal static string Version { get; } = typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    /// <summary>Ends, with the error, when the node cannot go on.</summary>
-    internal Task Failed => _failed.Task;
-
     /// <summary>This life of the node.</summary>
-    internal ulong Incarnation { get; private set; }
+    internal ulong Incarnation { get; }
+
+    private NodeParts Parts => _parts ?? throw new TimeoutException("the node has not started yet");
 
     /// <summary>Starts a node; it serves when this returns.</summary>
     /// <exception cref="NodeStartException">With a reason that the operator can mend.</exception>
@@ -51,11 +48,13 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         NodeHost? node = null;
         try
         {
-            node = new NodeHost(configuration, path, logging, StateDirectory.Open(configuration.Node.StateDirectory));
+            GroupKeys keys = GroupKeys.Load(configuration.Group);
+            StateDirectory state = StateDirectory.Open(configuration.Node.StateDirectory);
+            node = new NodeHost(configuration, path, logging, state, keys);
             await node.StartAsync().ConfigureAwait(false);
             return node;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or NodeStartException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or InvalidDataException or GroupTransportException or NodeStartException)
         {
             if (node is not null) await node.DisposeAsync().ConfigureAwait(false);
             throw error as NodeStartException ?? new NodeStartException(error.Message, error);
@@ -63,13 +62,26 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<NodeStatus> GetStatusAsync() => _loop.AskAsync(Describe, _configuration.Admin.Timeout);
+    public Task<NodeStatus> GetStatusAsync()
+    {
+        var view = new NodeView(_configuration, Incarnation, Parts);
+        return Parts.Loop.AskAsync(view.Describe, _configuration.Admin.Timeout);
+    }
 
     /// <inheritdoc/>
-    public Task<string> GetMetricsAsync() => throw new TimeoutException("not yet");
+    public Task<string> GetMetricsAsync()
+    {
+        var page = new MetricsPage(_configuration, Incarnation, Parts, _pauses);
+        return Parts.Loop.AskAsync(page.Write, _configuration.Admin.Timeout);
+    }
 
     /// <inheritdoc/>
-    public Task<RecordReport?> GetRecordAsync(string? service, byte[] key) => Task.FromResult<RecordReport?>(null);
+    public Task<RecordReport?> GetRecordAsync(string? service, byte[] key)
+    {
+        string? name = service ?? (_configuration.Services.Count == 1 ? _configuration.Services[0].Name : null);
+        if (name is null || Parts.Mirror.Services.All(known => known.Name != name)) return Task.FromResult<RecordReport?>(null);
+        return Parts.Loop.AskAsync(() => RecordDecoder.ToJson(Parts.Mirror.Store(name), key) is { } json ? new RecordReport(name, true, json) : (RecordReport?)new RecordReport(name, false, null), _configuration.Admin.Timeout);
+    }
 
     /// <inheritdoc/>
     public async Task<ReloadReport> ReloadAsync()
@@ -77,7 +89,10 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         await _reloading.WaitAsync().ConfigureAwait(false);
         try
         {
-            return Reload();
+            ReloadReport report = await ReloadNowAsync().ConfigureAwait(false);
+            if (report.Problems.Count > 0) NodeLog.ReloadRefused(_log, string.Join("; ", report.Problems));
+            else NodeLog.Reloaded(_log, report.Applied.Count, report.NeedRestart.Count == 0 ? "" : $"; a restart is needed for {string.Join(", ", report.NeedRestart)}");
+            return report;
         }
         finally
         {
@@ -89,10 +104,19 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (_admin is not null) await _admin.DisposeAsync().ConfigureAwait(false);
-        _loop.RequestStop();
-        _loop.Dispose();
-        foreach (RespListener listener in _listeners) listener.Dispose();
-        foreach (StandaloneService service in _services) service.Dispose();
+        if (_parts is not null)
+        {
+            try
+            {
+                await _parts.LeaveAsync().ConfigureAwait(false);
+            }
+            catch (TimeoutException hung)
+            {
+                NodeLog.Warning(_log, $"ended without a goodbye: {hung.Message}");
+            }
+            _parts.Dispose();
+        }
+        _pauses.Dispose();
         _state.Dispose();
         _reloading.Dispose();
     }
@@ -100,56 +124,60 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     private async Task StartAsync()
     {
         GroupOptions group = _configuration.Group;
-        Incarnation = _state.NextIncarnation(DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
-        NodeLog.Starting(_log, _configuration.Node.Id, Incarnation, group.Name, SettingReader.Format(group.Transport), SettingReader.Format(group.Security), Digest()[..12]);
-        if (group.Security == GroupSecurity.None) NodeLog.Unsealed(_log);
-        foreach (ServiceOptions service in _configuration.Services) OpenService(service);
-        _loop.Start("loop");
+        NodeLog.Starting(_log, _configuration.Node.Id, Incarnation, group.Name, SettingReader.Format(group.Transport), SettingReader.Format(group.Security), GroupDigest.Text(_configuration)[..12]);
+        _parts = new NodeParts(_configuration, _state, Incarnation, _keys, _logging.Factory);
+        MulticastStatus status = _parts.Group.ReadStatus();
+        foreach (string warning in status.Warnings) NodeLog.Warning(_log, warning);
+        NodeLog.Note(_log, status.StartUpTest.Sentence);
+        Demand(_configuration.Node.Realtime, status.Heartbeats.WhyNotRealtime, "[node] realtime", "heartbeats run without real-time priority");
+        Demand(_configuration.Node.LockMemory, status.Heartbeats.WhyNotLocked, "[node] lock-memory", "memory is not locked");
+        _parts.Start();
         _admin = await AdminServer.StartAsync(_configuration.Admin, this, _logging.Factory).ConfigureAwait(false);
-        NodeLog.Up(_log, _configuration.Node.Id, string.Join(", ", _configuration.Listeners.Select(listener => $"{listener.Name} on port {listener.Port}")), _configuration.Admin.Socket);
+        NodeLog.Up(_log, _configuration.Node.Id, _parts.Listeners.Count == 0 ? "no listeners" : string.Join(", ", _parts.Listeners.Select(static pair => $"{pair.Options.Name} on port {pair.Listener.Port}")), _configuration.Admin.Socket);
     }
 
-    private void OpenService(ServiceOptions options)
+    private void Demand(Permission permission, string? whyNot, string key, string consequence)
     {
-        var limits = new StoreLimits { MemoryBytes = _configuration.Node.MemoryLimit.Bytes / _configuration.Services.Count, MaxKeyBytes = (int)_configuration.Group.MaxKey.Bytes, MaxValueBytes = (int)_configuration.Group.MaxValue.Bytes };
-        var policies = new ClassPolicies([.. _configuration.Classes.Select(static options => options with { Acks = default })], 1);
-        var service = new StandaloneService(options.Name, policies, new BuzHash(_seed.Span), limits, static () => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds());
-        _services.Add(service);
-        foreach (ListenerOptions listener in _configuration.Listeners.Where(listener => listener.Service == options.Name))
-            _listeners.Add(ListenerFactory.Open(_configuration, listener, service.Store, _loop, _logging.Factory));
+        if (permission == Permission.No || whyNot is null) return;
+        if (permission == Permission.Yes) throw new NodeStartException($"{key} = yes, but {whyNot}");
+        NodeLog.Warning(_log, $"{consequence}: {whyNot}");
     }
 
-    private ReloadReport Reload()
+    private async Task<ReloadReport> ReloadNowAsync()
     {
         LoadResult loaded = ConfigurationLoader.Load(_path);
-        if (loaded.Configuration is null)
-        {
-            string[] problems = [.. loaded.Problems.Select(static problem => problem.ToString())];
-            NodeLog.ReloadRefused(_log, string.Join("; ", problems));
-            return new ReloadReport([], [], problems);
-        }
+        if (loaded.Configuration is null) return new ReloadReport([], [], [.. loaded.Problems.Select(static problem => problem.ToString())]);
         ConfigurationReload reload = ConfigurationReload.Compare(_configuration, loaded.Configuration);
-        _configuration = reload.Configuration;
-        _logging.Level = _configuration.Node.LogLevel;
-        NodeLog.Reloaded(_log, reload.Applied.Count, reload.NeedRestart.Count == 0 ? "" : $"; a restart is needed for {string.Join(", ", reload.NeedRestart)}");
-        return new ReloadReport(reload.Applied, reload.NeedRestart, []);
+        GroupKeys keys;
+        try
+        {
+            keys = GroupKeys.Load(reload.Configuration.Group);
+        }
+        catch (NodeStartException wrong)
+        {
+            return new ReloadReport([], [], [wrong.Message]);
+        }
+        if (_keys.WhyNot(keys) is { } whyNot) return new ReloadReport([], [], [whyNot]);
+        try
+        {
+            IReadOnlyList<string> rotated = await Parts.Loop.AskAsync(() => Apply(reload.Configuration, keys), _configuration.Admin.Timeout).ConfigureAwait(false);
+            return new ReloadReport([.. reload.Applied, .. rotated], reload.NeedRestart, []);
+        }
+        catch (TimeoutException hung)
+        {
+            return new ReloadReport([], [], [hung.Message]);
+        }
     }
 
-    private NodeStatus Describe() => new()
+    // On the loop: the parts belong to it.
+    private IReadOnlyList<string> Apply(ApplianceConfiguration configuration, GroupKeys keys)
     {
-        Id = _configuration.Node.Id,
-        Incarnation = Incarnation,
-        Role = SettingReader.Format(_configuration.Node.Role),
-        Version = Version,
-        UptimeSeconds = (long)(EventLoop.ReadClock() - _started).TotalSeconds,
-        Synchronised = true,
-        Memory = new MemoryStatus(0, _configuration.Node.MemoryLimit.Bytes),
-        Group = new GroupStatus(_configuration.Group.Name, SettingReader.Format(_configuration.Group.Transport), SettingReader.Format(_configuration.Group.Security), Digest()),
-        Services = [],
-        Members = [],
-        WouldBeLost = [],
-        Warnings = [],
-    };
-
-    private string Digest() => Convert.ToHexStringLower(GroupDigest.Compute(_configuration));
+        IReadOnlyList<string> rotated = _keys.Apply(keys, Parts.Group);
+        if (rotated.Count > 0) Parts.UseKeys(configuration, keys);
+        Parts.Mirror.UseClasses(configuration.Classes);
+        _logging.Level = configuration.Node.LogLevel;
+        _keys = keys;
+        _configuration = configuration;
+        return rotated;
+    }
 }

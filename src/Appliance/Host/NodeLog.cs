@@ -35,8 +35,8 @@ internal static partial class NodeLog
     [LoggerMessage(10, LogLevel.Warning, "member {Member} {Change}: {Detail}")]
     internal static partial void MemberTrouble(ILogger log, string member, string change, string detail);
 
-    [LoggerMessage(11, LogLevel.Information, "[service {Service}] {Role}, term {Term}")]
-    internal static partial void RoleChanged(ILogger log, string service, string role, ulong term);
+    [LoggerMessage(11, LogLevel.Error, "{Loss}")]
+    internal static partial void Lost(ILogger log, string loss);
 
     [LoggerMessage(12, LogLevel.Warning, "{Warning}")]
     internal static partial void Warning(ILogger log, string warning);

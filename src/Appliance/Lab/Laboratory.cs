@@ -50,7 +50,7 @@ internal sealed class Laboratory : IDisposable
             if (!loopback)
             {
                 _network.Create(_state.Nodes);
-                _filter.Apply(_state, resetCounters: true);
+                _filter.Apply(_state);
             }
             string keyFile = Path.Combine(_directory.Path, "group.key");
             KeyFile.Generate(1).Save(keyFile);
@@ -118,7 +118,7 @@ internal sealed class Laboratory : IDisposable
             // A rule for one link stands beside others; a rule for all replaces them.
             IEnumerable<LabFault> others = from is null && to is null ? [] : State.Losses.Where(other => (other.From, other.To) != (from, to) && (other.From ?? other.To) is not null);
             _state = State with { Losses = [.. others, loss] };
-            _filter.Apply(State, resetCounters: share > 0); // after 'loss 0' the counts can still be read
+            _filter.Apply(State, resetLosses: share > 0); // after 'loss 0' the counts can still be read
             Save();
         }
         return Summarise(_filter.Losses(State));
@@ -132,7 +132,7 @@ internal sealed class Laboratory : IDisposable
         {
             _state = State with { Reorder = new LabFault(Validate(share), null, null) };
             if (share > 0 && State.Reorderer?.IsAlive != true) StartReorderer();
-            _filter.Apply(State, resetCounters: share > 0);
+            _filter.Apply(State, resetReordering: share > 0);
             Save();
         }
         return Summarise(_filter.Reordered(State));
@@ -145,7 +145,7 @@ internal sealed class Laboratory : IDisposable
         foreach (string node in left.Concat(right)) State.Node(node);
         if (left.Intersect(right).Any()) throw new LabException($"'{left.Intersect(right).First()}' stands on both sides");
         _state = State with { Partitions = [.. State.Partitions, new LabPartition(left, right, oneWay)] };
-        _filter.Apply(State, resetCounters: false);
+        _filter.Apply(State);
         Save();
     }
 
@@ -155,7 +155,7 @@ internal sealed class Laboratory : IDisposable
         RequireNamespaces("heal");
         if (State.Reorderer is { } reorderer) reorderer.KillAndWait();
         _state = State with { Partitions = [], Reorderer = null, Reorder = State.Reorder is { } reorder ? reorder with { Percent = 0 } : null, Losses = [.. State.Losses.Select(static loss => loss with { Percent = 0 })] };
-        _filter.Apply(State, resetCounters: false);
+        _filter.Apply(State);
         foreach (LabNode node in State.Nodes)
         {
             foreach (string card in LabNetwork.Cards)

@@ -23,11 +23,12 @@ internal sealed class PacketFilter(string hub)
 
     private const int Parts = 100_000; // a hundredth of a thousandth: 0.1 % is 100 of them
 
-    /// <summary>Puts the faults of a state in force. Counters of loss and reordering go on unless reset.</summary>
-    internal void Apply(LabState state, bool resetCounters)
+    /// <summary>Puts the faults of a state in force. Counters go on unless their fault is set anew.</summary>
+    internal void Apply(LabState state, bool resetLosses = false, bool resetReordering = false)
     {
         var rules = new StringBuilder();
-        if (resetCounters) rules.Append("add table bridge lab\ndelete table bridge lab\nadd table netdev lab\ndelete table netdev lab\n");
+        if (resetLosses) rules.Append("add table bridge lab\ndelete table bridge lab\n");
+        if (resetReordering) rules.Append("add table netdev lab\ndelete table netdev lab\n");
         rules.Append("add table bridge lab\nadd chain bridge lab forward { type filter hook forward priority 0; }\nflush chain bridge lab forward\n");
         AddPartitions(rules, state);
         foreach (LabFault loss in state.Losses.Where(static loss => loss.Percent > 0)) AddLoss(rules, state, loss);

@@ -1,0 +1,116 @@
+using Appliance.Configuration;
+using Appliance.Host;
+using Appliance.Multicast;
+using Appliance.Multicast.Transport;
+using Appliance.State;
+
+namespace Appliance.Admin;
+
+/// <summary>Gathers a node's status. <see cref="Describe()"/> runs on the loop thread.</summary>
+internal sealed class NodeView
+{
+    private static readonly Timestamp Started = EventLoop.ReadClock();
+    private readonly ApplianceConfiguration _configuration;
+    private readonly ulong _incarnation;
+    private readonly NodeParts _parts;
+
+    internal NodeView(ApplianceConfiguration configuration, ulong incarnation, NodeParts parts)
+    {
+        _configuration = configuration;
+        _incarnation = incarnation;
+        _parts = parts;
+    }
+
+    /// <summary>What the node sees now.</summary>
+    internal NodeStatus Describe()
+    {
+        MulticastStatus group = _parts.Group.ReadStatus();
+        IReadOnlyList<MirrorServiceStatus> services = _parts.Mirror.ReadStatus();
+        return new NodeStatus
+        {
+            Id = _configuration.Node.Id,
+            Incarnation = _incarnation,
+            Role = SettingReader.Format(_configuration.Node.Role),
+            Version = NodeHost.Version,
+            UptimeSeconds = (long)(EventLoop.ReadClock() - Started).TotalSeconds,
+            Synchronised = _parts.Mirror.IsSynchronised,
+            Memory = new MemoryStatus(services.Sum(static service => service.MemoryBytes) + group.MemoryBytes, _configuration.Node.MemoryLimit.Bytes),
+            Group = new GroupStatus(_configuration.Group.Name, SettingReader.Format(_configuration.Group.Transport), SettingReader.Format(_configuration.Group.Security), GroupDigest.Text(_configuration)),
+            Services = [.. services.Select(Describe)],
+            Members = [.. _configuration.Group.Members.Where(member => member.Name != _configuration.Node.Id).Select(member => Describe(member.Name, group))],
+            WouldBeLost = [.. services.SelectMany(static service => service.Classes.Where(static row => row.HeldByNobodyElse > 0).Select(row => new LossStatus(service.Name, SettingReader.Format(row.Class), row.HeldByNobodyElse)))],
+            Warnings = [.. Warnings(group, services)],
+        };
+    }
+
+    private ServiceStatus Describe(MirrorServiceStatus service) => new()
+    {
+        Name = service.Name,
+        Role = SettingReader.Format(service.Role),
+        Primary = service.Primary,
+        Term = service.Term,
+        Complete = service.IsComplete,
+        Why = service.Why.Length == 0 ? null : service.Why,
+        Keys = service.Keys,
+        Records = service.Classes.Sum(static row => row.Records - row.Tombstones),
+        Tombstones = service.Classes.Sum(static row => row.Tombstones),
+        Bytes = service.Classes.Sum(static row => row.Bytes),
+        AcceptedShort = service.AcceptedShort,
+        Classes = [.. service.Classes.Select(row => Describe(row, service))],
+    };
+
+    private ClassStatus Describe(MirrorClassStatus row, MirrorServiceStatus service) => new()
+    {
+        Class = SettingReader.Format(row.Class),
+        Records = row.Records - row.Tombstones,
+        Bytes = row.Bytes,
+        Acks = row.Acknowledgements,
+        AcksAvailable = service.Role == ServiceRole.Primary ? row.Available : null,
+        MeetsAcks = service.Role == ServiceRole.Primary ? row.Available >= row.Acknowledgements : null,
+        WhenShort = SettingReader.Format(_configuration.ClassOf(row.Class).WhenShort),
+        Unconfirmed = row.HeldByTooFew,
+        Evictions = row.Evictions,
+        Refusals = row.Refusals,
+    };
+
+    private MemberStatus Describe(string name, MulticastStatus group)
+    {
+        // A member that restarted may still be listed in its last life: the newest one speaks for it.
+        GroupMember? member = _parts.Group.Members.Where(member => member.Name == name).MaxBy(static member => member.Incarnation);
+        if (member is null) return MemberStatus.Absent(name);
+        MemberLag lag = _parts.Mirror.LagOf(member);
+        bool reached = member.State is MemberState.Live or MemberState.Suspected;
+        return new MemberStatus
+        {
+            Id = name,
+            Incarnation = member.Incarnation,
+            Role = SettingReader.Format(member.Role),
+            State = member.State == MemberState.Left ? MemberStatus.AbsentState : SettingReader.Format(member.State),
+            Synchronised = member.Synchronised && reached,
+            WaitedFor = member.WaitedFor,
+            Path = !reached ? null : !group.UsesMulticast || member.ByUnicast ? "unicast" : "multicast",
+            PathCause = reached && group.UsesMulticast && member.ByUnicast ? "multicast does not arrive there, unicast does: IGMP snooping without a querier?" : null,
+            LagMessages = lag.Messages,
+            LagBytes = lag.Bytes,
+            LagMilliseconds = (long)Math.Ceiling(lag.Milliseconds),
+            SilentMilliseconds = Math.Max(0, (long)(_parts.Loop.Now - member.LastHeard).TotalMilliseconds),
+            RoundTripMicroseconds = member.RoundTrip == TimeSpan.Zero ? null : (long)member.RoundTrip.TotalMicroseconds,
+            ClockOffsetMilliseconds = member.ClockOffsetMilliseconds,
+        };
+    }
+
+    private IEnumerable<string> Warnings(MulticastStatus group, IReadOnlyList<MirrorServiceStatus> services)
+    {
+        foreach (string warning in group.Warnings) yield return warning;
+        foreach (MirrorServiceStatus service in services)
+        {
+            if (!service.IsComplete) yield return $"service {service.Name} is not synchronised here: {service.Why}";
+            if (service.Role != ServiceRole.Primary) continue;
+            foreach (MirrorClassStatus row in service.Classes.Where(static row => row.Available < row.Acknowledgements))
+            {
+                bool accepts = _configuration.ClassOf(row.Class).WhenShort == WhenShort.Accept;
+                yield return $"service {service.Name}: class {SettingReader.Format(row.Class)} asks for {row.Acknowledgements} acknowledgements and {row.Available} members can give one: its writes are {(accepts ? "ACCEPTED WITHOUT" : "refused")}";
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using Appliance.Configuration;
+using Appliance.Listeners.Resp.Connections;
+using Appliance.Multicast;
+using Appliance.Multicast.Transport;
+using Appliance.State;
+using Microsoft.Extensions.Logging;
+
+namespace Appliance.Host;
+
+/// <summary>What a node is made of: loop, group, mirror, snapshots, listeners. Put together before the loop turns, taken apart after it has stopped.</summary>
+internal sealed class NodeParts : IDisposable
+{
+    private readonly SealedSyncTransport _channels;
+    private readonly SynchronisationServer _snapshots;
+    private readonly List<ListenerOptions> _listenerOptions = [];
+    private readonly List<RespListener> _listeners = [];
+    private readonly MulticastGroup? _group;
+    private Thread? _thread;
+
+    /// <exception cref="NodeStartException">A listener's address or password cannot be used.</exception>
+    /// <exception cref="GroupTransportException">The group's interface or addresses cannot be used.</exception>
+    /// <exception cref="IOException">A term cannot be kept.</exception>
+    internal NodeParts(ApplianceConfiguration configuration, StateDirectory state, ulong incarnation, GroupKeys keys, ILoggerFactory loggers)
+    {
+        ILogger log = loggers.CreateLogger("group");
+        StateMirrorOptions options = NodeSettings.Mirror(configuration, keys.HashSeed);
+        SealedConnectionSettings connections = NodeSettings.Connections(configuration, keys.Keys);
+        int frameBytes = SyncLimits.MessageBytes(options.Limits, options.Services.Count);
+        Loop = new EventLoop();
+        _channels = new SealedSyncTransport(Loop, connections, frameBytes); // its round comes before the mirror's
+        Mirror = new StateMirror(options, _channels, new TermFiles(state.Path), (kind, text) => GroupEvents.Log(log, kind, text));
+        _snapshots = SynchronisationServer.Start(NodeSettings.Synchronisation(configuration), connections, frameBytes, Mirror.CreateServerSession);
+        try
+        {
+            _group = MulticastGroup.Start(NodeSettings.Group(configuration, incarnation, keys.Keys, _snapshots.EndPoint), Loop, new GroupEvents(Mirror, log));
+            Mirror.Start(_group);
+            Loop.Add(Mirror);
+            if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The node's loop.</summary>
+    internal EventLoop Loop { get; }
+
+    /// <summary>The group.</summary>
+    internal MulticastGroup Group => _group!;
+
+    /// <summary>The state.</summary>
+    internal StateMirror Mirror { get; }
+
+    /// <summary>The listeners by name.</summary>
+    internal IReadOnlyList<(ListenerOptions Options, RespListener Listener)> Listeners => [.. _listenerOptions.Zip(_listeners)];
+
+    /// <summary>The snapshots that were served.</summary>
+    internal SynchronisationServer Snapshots => _snapshots;
+
+    /// <summary>Connections from now on use these keys. Loop thread.</summary>
+    internal void UseKeys(ApplianceConfiguration configuration, GroupKeys keys)
+    {
+        _channels.Settings = NodeSettings.Connections(configuration, keys.Keys);
+        _snapshots.Listener.Settings = _snapshots.Listener.Settings with { Keys = keys.Keys };
+    }
+
+    /// <summary>Lets the loop turn.</summary>
+    internal void Start()
+    {
+        _thread = new Thread(Loop.Run) { Name = "loop", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Says goodbye to the group, and waits until the others have what was written, but not long.</summary>
+    internal async Task LeaveAsync()
+    {
+        TimeSpan patience = TimeSpan.FromMilliseconds(500);
+        long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
+        await Loop.AskAsync(() => { Group.Leave(); return true; }, patience).ConfigureAwait(false);
+        while (Environment.TickCount64 < deadline && !await Loop.AskAsync(() => Group.IsDrained, patience).ConfigureAwait(false)) await Task.Delay(5).ConfigureAwait(false);
+    }
+
+    /// <summary>Stops the loop and frees everything. Not on the loop's thread.</summary>
+    public void Dispose()
+    {
+        Loop.RequestStop();
+        _thread?.Join();
+        foreach (RespListener listener in _listeners) listener.Dispose();
+        _channels.Dispose();
+        _snapshots.Dispose();
+        _group?.Dispose();
+        Mirror.Dispose();
+        Loop.Dispose();
+    }
+
+    private void OpenListeners(ApplianceConfiguration configuration, ILoggerFactory loggers)
+    {
+        foreach (ListenerOptions options in configuration.Listeners)
+        {
+            _listeners.Add(ListenerFactory.Open(configuration, options, Mirror.Store(options.Service), Loop, loggers));
+            _listenerOptions.Add(options);
+        }
+    }
+}

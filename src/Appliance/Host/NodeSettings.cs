@@ -1,0 +1,81 @@
+using System.Net;
+using Appliance.Configuration;
+using Appliance.Multicast;
+using Appliance.Multicast.Transport;
+using Appliance.State;
+
+namespace Appliance.Host;
+
+/// <summary>What a configuration means to the parts of a node.</summary>
+internal static class NodeSettings
+{
+    /// <summary>Of the multicast group.</summary>
+    internal static GroupSettings Group(ApplianceConfiguration configuration, ulong incarnation, IReadOnlyList<GroupKey> keys, IPEndPoint synchronisation)
+    {
+        GroupOptions group = configuration.Group;
+        return new GroupSettings
+        {
+            Name = group.Name,
+            NodeName = configuration.Node.Id,
+            Incarnation = incarnation,
+            Role = configuration.Node.Role,
+            Interface = group.Interface.Length > 0 ? group.Interface : OwnAddress(configuration).ToString(),
+            UseMulticast = group.Transport == GroupTransport.Multicast,
+            Address = group.Address,
+            Port = group.Port,
+            HeartbeatPort = group.HeartbeatPort,
+            Peers = [.. group.Members.Where(member => member.Name != configuration.Node.Id).Select(member => new IPEndPoint(member.Address, group.Port))],
+            TimeToLive = group.Ttl,
+            Sealed = group.Security == GroupSecurity.Sealed,
+            Keys = keys,
+            Heartbeat = group.Heartbeat,
+            DeadAfter = group.DeadAfter,
+            HangAfter = group.DeadAfter / 2,
+            FlushDelay = group.FlushAfter,
+            ReorderDelay = group.ReorderDelay,
+            WindowBytes = group.Window.Bytes,
+            PacingBytesPerSecond = group.Rate.Bytes,
+            RealtimeHeartbeats = configuration.Node.Realtime != Permission.No,
+            LockMemory = configuration.Node.LockMemory != Permission.No,
+            SynchronisationEndPoint = synchronisation,
+        };
+    }
+
+    /// <summary>Of the connections that bring snapshots.</summary>
+    internal static SealedConnectionSettings Connections(ApplianceConfiguration configuration, IReadOnlyList<GroupKey> keys) => new()
+    {
+        GroupName = configuration.Group.Name,
+        NodeName = configuration.Node.Id,
+        Sealed = configuration.Group.Security == GroupSecurity.Sealed,
+        Keys = keys,
+    };
+
+    /// <summary>Of the state mirror.</summary>
+    internal static StateMirrorOptions Mirror(ApplianceConfiguration configuration, ReadOnlyMemory<byte> hashSeed)
+    {
+        int services = Math.Max(1, configuration.Services.Count);
+        return new StateMirrorOptions
+        {
+            Node = configuration.Node.Id,
+            DataMembers = [.. configuration.Group.Members.Select(static member => member.Name)],
+            Services = configuration.Node.Role == MemberRole.Witness ? [] : [.. configuration.Services.Select(service => new MirroredServiceOptions(service.Name, configuration.PrimaryOf(service)))],
+            Classes = configuration.Classes,
+            Hash = new BuzHash(hashSeed.Span),
+            TombstoneRetention = configuration.Group.TombstoneRetention,
+            Limits = new StoreLimits
+            {
+                // The group's windows come out of the same limit.
+                MemoryBytes = (configuration.Node.MemoryLimit.Bytes - 2 * configuration.Group.Window.Bytes) / services,
+                MaxKeyBytes = (int)configuration.Group.MaxKey.Bytes,
+                MaxValueBytes = (int)configuration.Group.MaxValue.Bytes,
+                RandomSeed = BitConverter.ToUInt64(hashSeed.Span),
+            },
+        };
+    }
+
+    /// <summary>Where this node serves snapshots: the group's port, by TCP.</summary>
+    internal static IPEndPoint Synchronisation(ApplianceConfiguration configuration) => new(OwnAddress(configuration), configuration.Group.Port);
+
+    /// <summary>This member's address on the synchronisation network.</summary>
+    internal static IPAddress OwnAddress(ApplianceConfiguration configuration) => configuration.Group.AddressOf(configuration.Node.Id)!;
+}
