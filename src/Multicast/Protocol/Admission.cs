@@ -155,7 +155,7 @@ internal sealed class Admission
             if (!peer.EndPoint.Equals(source)) peer.EndPoint = source;
             return DropReason.None;
         }
-        var refused = JudgeNewcomer(introduction);
+        var refused = JudgeNewcomer(now, introduction);
         if (refused != RefusalReason.None)
         {
             refusal = new Refusal(refused, 0, null);
@@ -185,21 +185,26 @@ internal sealed class Admission
         return header.Incarnation > known.Incarnation ? (DropReason.None, RefusalReason.None) : (DropReason.StaleIncarnation, RefusalReason.StaleIncarnation);
     }
 
-    private RefusalReason JudgeNewcomer(in IntroductionView introduction)
+    private RefusalReason JudgeNewcomer(Timestamp now, in IntroductionView introduction)
     {
         var options = _context.Options;
         if (NodeId.FromName(_context.Identity.Name) == NodeId.FromName(introduction.Name)) return RefusalReason.NodeAlive;
         if (introduction.HasUnknownCritical || introduction.MinVersion > options.MaxWireVersion || introduction.MaxVersion < options.MinWireVersion) return RefusalReason.WireVersion;
         if (introduction.DatagramBytes != options.DatagramBytes || introduction.MaxMessageBytes != options.MaxMessageBytes) return RefusalReason.SettingsDiffer;
-        return _peers.IsFull && !TryEvict() ? RefusalReason.GroupFull : RefusalReason.None;
+        return _peers.IsFull && !TryEvict(now) ? RefusalReason.GroupFull : RefusalReason.None;
     }
 
-    /// <summary>Makes room by forgetting the member that is lost for the longest time.</summary>
-    private bool TryEvict()
+    /// <summary>Makes room by forgetting a joiner that fell silent, or the member that is lost for the longest time.</summary>
+    private bool TryEvict(Timestamp now)
     {
         Peer? oldest = null;
         foreach (var peer in _peers.All)
         {
+            if (!peer.Admitted && now - peer.Admission.IntroducedAt > _context.Options.JoinInterval * 2)
+            {
+                _membership.Remove(peer);
+                return true;
+            }
             if (peer.Orphaned && (oldest is null || peer.LostAt < oldest.LostAt)) oldest = peer;
         }
         if (oldest is null) return false;
