@@ -78,7 +78,7 @@ internal sealed class MulticastBench : IDisposable
     {
         Open(isSealed: true);
         var state = StateOf([.. Ids.Skip(1).Select(id => new LabFault(percent, "a", id))]);
-        _filter.Apply(state, resetCounters: true);
+        _filter.Apply(state, resetLosses: true);
         try
         {
             GroupRun run = Group(bytes, isSealed: true);
@@ -91,7 +91,7 @@ internal sealed class MulticastBench : IDisposable
         }
         finally
         {
-            _filter.Apply(StateOf([]), resetCounters: true);
+            _filter.Apply(StateOf([]), resetLosses: true);
         }
     }
 
