@@ -18,7 +18,7 @@ internal static unsafe partial class Bpf
     private enum Command
     {
         MapCreate = 0, MapLookup = 1, MapUpdate = 2, MapDelete = 3, MapNextKey = 4, ProgramLoad = 5, ObjectPin = 6, ObjectGet = 7,
-        ObjectInfo = 15, ProgramQuery = 16, LinkCreate = 28, LinkUpdate = 29,
+        ObjectInfo = 15, ProgramQuery = 16, LinkCreate = 28, LinkUpdate = 29, LinkDetach = 34,
     }
 
     /// <summary>bpf_map_info, its first fields.</summary>
@@ -204,6 +204,13 @@ internal static unsafe partial class Bpf
     {
         var attributes = new LinkUpdateAttributes { Link = Descriptor(link), NewProgram = Descriptor(program) };
         return Call(Command.LinkUpdate, &attributes, sizeof(LinkUpdateAttributes));
+    }
+
+    /// <summary>BPF_LINK_DETACH: the program no longer runs when this returns; merely closing or unpinning a link detaches it a little later, from a work queue (bpf_link_put).</summary>
+    internal static int DetachLink(SafeFileHandle link)
+    {
+        var attributes = new LinkUpdateAttributes { Link = Descriptor(link) };
+        return Call(Command.LinkDetach, &attributes, sizeof(uint));
     }
 
     /// <summary>BPF_PROG_QUERY of a TCX hook in the calling thread's network namespace: ids of its links in the order in which they run (0 for a program attached without a link).</summary>

@@ -59,6 +59,9 @@ internal static unsafe partial class KernelObjects
     /// <summary>flock(2), exclusive, without waiting: EWOULDBLOCK (EAGAIN) when another process has it. The kernel drops it with the last descriptor, however the process ends.</summary>
     internal static int TryLock(SafeFileHandle directory) => Result(flock((int)directory.DangerousGetHandle(), 2 | 4));
 
+    /// <summary>Gives the lock up at once, also where a child process between fork and exec still shares the descriptor.</summary>
+    internal static void Unlock(SafeFileHandle directory) => _ = flock((int)directory.DangerousGetHandle(), 8);
+
     /// <summary>mkdir(2) with mode 0700. EEXIST when it is there.</summary>
     internal static int MakePrivateDirectory(string path) => Result(mkdir(path, 0x1c0));
 

@@ -84,7 +84,12 @@ internal sealed class GuardPins : IDisposable
     }
 
     /// <summary>Releases the lock; the pins stay.</summary>
-    public void Dispose() => _lock.Dispose();
+    public void Dispose()
+    {
+        if (_lock.IsClosed) return;
+        KernelObjects.Unlock(_lock);
+        _lock.Dispose();
+    }
 
     private static GuardPins Lock(string path)
     {

@@ -65,7 +65,18 @@ internal sealed class TcxHook : IGuardHook
             wanted.Add(_pins.Link(link.Index, GuardDirection.Egress));
         }
         foreach (string pin in _pins.Find(_pins.LinkPrefix))
-            if (!wanted.Contains(pin)) _ = KernelObjects.Unlink(pin);
+            if (!wanted.Contains(pin)) Detach(pin);
+    }
+
+    private static void Detach(string pin)
+    {
+        int descriptor = Bpf.OpenPin(pin);
+        if (descriptor >= 0)
+        {
+            using SafeFileHandle link = KernelObjects.Own(descriptor);
+            _ = Bpf.DetachLink(link);                                             // ENOLINK: its device is gone, and the program with it
+        }
+        _ = KernelObjects.Unlink(pin);
     }
 
     /// <summary>The pinned link if it really hangs on this interface of this namespace, first in its hook; else null.</summary>

@@ -49,6 +49,20 @@ internal sealed class HostAndClient : IDisposable
         Assert.True(outcome.IsComplete, set.Describe(outcome));
     });
 
+    /// <summary>Waits until both ends take IPv6 multicast: the kernel begins with it when it has noticed the carrier (addrconf_link_ready), up to a second later; the link-local address comes with it.</summary>
+    internal void WaitUntilConnected()
+    {
+        foreach ((TestNamespace end, string link) in new[] { (Host, HostLink), (Client, ClientLink) })
+        {
+            bool ready = SpinWait.SpinUntil(() => end.Run(() =>
+            {
+                using var socket = new RouteSocket();
+                return AddressTable.List(socket, LinkTable.Find(socket, link).Index).Any(static address => address.Address.IsIPv6LinkLocal);
+            }), TimeSpan.FromSeconds(20));
+            Assert.True(ready, $"{link} has no link-local address");
+        }
+    }
+
     internal NetworkLink LinkOfHost() => Host.Run(() => Find(HostLink));
 
     internal NetworkLink LinkOfClient() => Client.Run(() => Find(ClientLink));
