@@ -23,7 +23,7 @@ internal sealed class NodeParts : IDisposable
     internal NodeParts(ApplianceConfiguration configuration, StateDirectory state, ulong incarnation, GroupKeys keys, ILoggerFactory loggers)
     {
         ILogger log = loggers.CreateLogger("group");
-        StateMirrorOptions options = NodeSettings.Mirror(configuration, keys.HashSeed);
+        StateMirrorOptions options = NodeSettings.Mirror(configuration, incarnation, keys.HashSeed);
         SealedConnectionSettings connections = NodeSettings.Connections(configuration, keys.Keys);
         int frameBytes = SyncLimits.MessageBytes(options.Limits, options.Services.Count);
         Loop = new EventLoop();

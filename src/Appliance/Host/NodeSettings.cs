@@ -1,4 +1,7 @@
+using System.Globalization;
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using Appliance.Configuration;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
@@ -51,8 +54,9 @@ internal static class NodeSettings
     };
 
     /// <summary>Of the state mirror.</summary>
-    internal static StateMirrorOptions Mirror(ApplianceConfiguration configuration, ReadOnlyMemory<byte> hashSeed)
+    internal static StateMirrorOptions Mirror(ApplianceConfiguration configuration, ulong incarnation, ReadOnlyMemory<byte> groupSeed)
     {
+        byte[] hashSeed = HashSeed(groupSeed.Span, configuration.Node.Id, incarnation);
         int services = Math.Max(1, configuration.Services.Count);
         return new StateMirrorOptions
         {
@@ -60,7 +64,7 @@ internal static class NodeSettings
             DataMembers = [.. configuration.Group.Members.Select(static member => member.Name)],
             Services = configuration.Node.Role == MemberRole.Witness ? [] : [.. configuration.Services.Select(service => new MirroredServiceOptions(service.Name, configuration.PrimaryOf(service)))],
             Classes = configuration.Classes,
-            Hash = new BuzHash(hashSeed.Span),
+            Hash = new BuzHash(hashSeed),
             TombstoneRetention = configuration.Group.TombstoneRetention,
             Limits = new StoreLimits
             {
@@ -68,9 +72,20 @@ internal static class NodeSettings
                 MemoryBytes = (configuration.Node.MemoryLimit.Bytes - 2 * configuration.Group.Window.Bytes) / services,
                 MaxKeyBytes = (int)configuration.Group.MaxKey.Bytes,
                 MaxValueBytes = (int)configuration.Group.MaxValue.Bytes,
-                RandomSeed = BitConverter.ToUInt64(hashSeed.Span),
+                RandomSeed = BitConverter.ToUInt64(hashSeed),
             },
         };
+    }
+
+    /// <summary>
+    /// The seed of this node's table in this life. Not the group's itself: a snapshot comes in the order of the sender's hashes, and a table that is filled in
+    /// the order of its own hashes fills from one end (docs/decisions/0002-hash-seed-per-life.md).
+    /// </summary>
+    internal static byte[] HashSeed(ReadOnlySpan<byte> groupSeed, string node, ulong incarnation)
+    {
+        var seed = new byte[BuzHash.SeedBytes];
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, groupSeed, seed, salt: [], Encoding.UTF8.GetBytes(string.Create(CultureInfo.InvariantCulture, $"table {node} {incarnation}")));
+        return seed;
     }
 
     /// <summary>Where this node serves snapshots: the group's port, by TCP.</summary>

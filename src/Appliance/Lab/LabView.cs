@@ -29,7 +29,7 @@ internal static class LabView
     }
 
     private static string Sees(NodeStatus status) =>
-        string.Join(' ', status.Members.Select(static member => member is { State: "live", Synchronised: true } ? $"[green]{Markup.Escape(member.Id)}[/]" : $"[red]{Markup.Escape(member.Id)}:{member.State}[/]"));
+        string.Join(' ', status.Members.Select(static member => member is { State: "live", Synchronised: true } ? $"[green]{Markup.Escape(member.Id)}[/]" : $"[red]{Markup.Escape(member.Id)}:{(member.State == "live" ? "behind" : member.State)}[/]"));
 
     private static string Number(long? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? "-";
 }
