@@ -61,9 +61,10 @@ internal sealed class TableScenario : IScenario
             {
                 long before = GC.GetAllocatedBytesForCurrentThread();
                 double nanoseconds = sides[side].Round(lookups, (ulong)records, ref seed);
+                long after = GC.GetAllocatedBytesForCurrentThread();
                 if (round < 0) continue;
                 times[side].Add(nanoseconds);
-                if (side is 0 or 2) allocated += GC.GetAllocatedBytesForCurrentThread() - before;
+                if (side is 0 or 2) allocated += after - before;
             }
         }
         double Ratio(int ours, int theirs) => Statistics.Median(times[theirs].Zip(times[ours], (their, our) => their / our));

@@ -90,13 +90,14 @@ internal sealed unsafe class BuzHash
         ulong* tables = _tables;
         for (; length >= FoldedBytes; length -= FoldedBytes, bytes += FoldedBytes)
         {
-            ulong a = tables[bytes[0]] ^ tables[1 * Words + bytes[1]];
-            ulong b = tables[2 * Words + bytes[2]] ^ tables[3 * Words + bytes[3]];
-            ulong c = tables[4 * Words + bytes[4]] ^ tables[5 * Words + bytes[5]];
-            ulong d = tables[6 * Words + bytes[6]] ^ tables[7 * Words + bytes[7]];
+            // Unsigned indexes: the compiler then folds each table's offset into the load.
+            ulong a = tables[(nuint)bytes[0]] ^ tables[1 * Words + (nuint)bytes[1]];
+            ulong b = tables[2 * Words + (nuint)bytes[2]] ^ tables[3 * Words + (nuint)bytes[3]];
+            ulong c = tables[4 * Words + (nuint)bytes[4]] ^ tables[5 * Words + (nuint)bytes[5]];
+            ulong d = tables[6 * Words + (nuint)bytes[6]] ^ tables[7 * Words + (nuint)bytes[7]];
             state = BitOperations.RotateLeft(state, FoldedBytes) ^ (a ^ b ^ (c ^ d));
         }
-        for (; length > 0; length--, bytes++) state = BitOperations.RotateLeft(state, 1) ^ tables[7 * Words + *bytes];
+        for (; length > 0; length--, bytes++) state = BitOperations.RotateLeft(state, 1) ^ tables[7 * Words + (nuint)(*bytes)];
         return state;
     }
 

@@ -30,9 +30,7 @@ internal readonly unsafe struct RecordSlot
     public const int MaxInlineBytes = 1024;
 
     private const int LengthMask = 0x7FF, Elsewhere = 0x7FF;
-    private const int ClassShift = 11, TombstoneShift = 13, ExpiryHighShift = 14;
-    private const int ExpiryLowBits = 40, KindShift = 40, ServiceShift = 48, WriterShift = 56;
-    private const ulong ExpiryLowMask = (1UL << ExpiryLowBits) - 1;
+    private const int KindAt = 21;
 
     private readonly byte* _at;
 
@@ -79,39 +77,19 @@ internal readonly unsafe struct RecordSlot
     public RecordKind Kind
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => (RecordKind)(byte)(Meta >> KindShift);
+        get => (RecordKind)_at[KindAt];
+    }
+
+    public RecordHeader Header
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => new(Version, *(ulong*)(_at + 16), Bits);
     }
 
     private ushort Bits
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => *(ushort*)(_at + 6);
-    }
-
-    private ulong Meta
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => *(ulong*)(_at + 16);
-    }
-
-    public RecordHeader Header
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get
-        {
-            ulong meta = Meta;
-            int bits = Bits;
-            return new RecordHeader
-            {
-                Version = Version,
-                ExpiryMilliseconds = (long)(meta & ExpiryLowMask | (ulong)(bits >> ExpiryHighShift) << ExpiryLowBits),
-                Writer = (byte)(meta >> WriterShift),
-                Service = (byte)(meta >> ServiceShift),
-                Class = (RecordClass)(bits >> ClassShift & 3),
-                Kind = (RecordKind)(byte)(meta >> KindShift),
-                Tombstone = (bits >> TombstoneShift & 1) != 0,
-            };
-        }
     }
 
     /// <summary>Bytes of a record with its value beside the key.</summary>
@@ -154,13 +132,9 @@ internal readonly unsafe struct RecordSlot
     /// <summary>Writes all but sequence and key length. A negative length means elsewhere.</summary>
     public void SetHeader(in RecordHeader header, int inlineLength)
     {
-        ulong expiry = (ulong)Math.Min(header.ExpiryMilliseconds, RecordHeader.MaxExpiryMilliseconds);
-        int length = inlineLength < 0 ? Elsewhere : inlineLength;
-        *(ushort*)(_at + 6) = (ushort)(length | (int)header.Class << ClassShift | (header.Tombstone ? 1 : 0) << TombstoneShift
-            | (int)(expiry >> ExpiryLowBits) << ExpiryHighShift);
+        *(ushort*)(_at + 6) = (ushort)(header.Flags | (inlineLength < 0 ? Elsewhere : inlineLength));
         *(ulong*)(_at + 8) = header.Version;
-        *(ulong*)(_at + 16) = expiry & ExpiryLowMask | (ulong)header.Kind << KindShift | (ulong)header.Service << ServiceShift
-            | (ulong)header.Writer << WriterShift;
+        *(ulong*)(_at + 16) = header.Meta;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -74,6 +74,7 @@ internal sealed unsafe class SlabArena : IDisposable
         if (!_chunkMemory.TryCommit(0, _chunkMemory.Bytes)) throw new OutOfMemoryException("No memory for the state table.");
         _chunks = (Chunk*)_chunkMemory.Start;
         Start = _region.Start;
+        RecordSlot.InitialiseFree(Start);       // where a reader ends up that meets handle 0 in an index that was given back
     }
 
     /// <summary>Address of handle 0.</summary>

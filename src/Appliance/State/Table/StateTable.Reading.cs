@@ -6,8 +6,11 @@ namespace Appliance.State;
 /// <content>Lookups by readers on any thread, and by the writer in batches.</content>
 internal sealed unsafe partial class StateTable
 {
-    /// <summary>Keys whose memory accesses overlap. More than the processor can have under way gains nothing.</summary>
-    private const int BatchKeys = 32;
+    /// <summary>A batch is a pipeline: a key's record is prefetched so many keys after its bucket, and read as many after that.</summary>
+    private const int PipelineLag = 12;
+
+    /// <summary>Hashes under way; a power of two above twice the lag.</summary>
+    private const int PipelineKeys = 32;
 
     /// <summary>Starts to load the bucket of a hash. First stage of applying a run: do it for all keys of the run (a few dozen).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -41,11 +44,12 @@ internal sealed unsafe partial class StateTable
         fixed (byte* start = bytes)
         fixed (ulong* hash = hashes)
         {
-            for (int first = 0; first < keys.Length; first += BatchKeys)
+            for (int i = 0; i < keys.Length + 2 * PipelineLag; i++)
             {
-                int end = Math.Min(first + BatchKeys, keys.Length);
-                Prefetch(start, keys[first..end], hash + first);
-                for (int i = first; i < end; i++) handles[i] = Find(start + keys[i].Offset, keys[i].Length, hash[i]);
+                if (i < keys.Length) hash[i] = HashAndPrefetch(start, keys[i]);
+                int second = i - PipelineLag, third = second - PipelineLag;
+                if ((uint)second < (uint)keys.Length) PrefetchRecord(hash[second]);
+                if (third >= 0) handles[third] = Find(start + keys[third].Offset, keys[third].Length, hash[third]);
             }
         }
     }
@@ -79,21 +83,20 @@ internal sealed unsafe partial class StateTable
         ArgumentOutOfRangeException.ThrowIfNegative(valueStride);
         ArgumentOutOfRangeException.ThrowIfLessThan(values.Length, (long)keys.Length * valueStride, nameof(values));
         ArgumentOutOfRangeException.ThrowIfLessThan(results.Length, keys.Length, nameof(results));
-        ulong* hashes = stackalloc ulong[BatchKeys];
+        ulong* hashes = stackalloc ulong[PipelineKeys];
         int found = 0;
         fixed (byte* start = bytes, destination = values)
         {
-            for (int first = 0; first < keys.Length; first += BatchKeys)
+            for (int i = 0; i < keys.Length + 2 * PipelineLag; i++)
             {
-                int end = Math.Min(first + BatchKeys, keys.Length);
-                Prefetch(start, keys[first..end], hashes);
-                for (int i = first; i < end; i++)
-                {
-                    bool hit = TryGet(start + keys[i].Offset, keys[i].Length, hashes[i - first], destination + (long)i * valueStride, valueStride,
-                        out var header, out int valueBytes);
-                    results[i] = new BatchResult(hit, valueBytes, header);
-                    if (hit) found++;
-                }
+                if (i < keys.Length) hashes[i % PipelineKeys] = HashAndPrefetch(start, keys[i]);
+                int second = i - PipelineLag, third = second - PipelineLag;
+                if ((uint)second < (uint)keys.Length) PrefetchRecord(hashes[second % PipelineKeys]);
+                if (third < 0) continue;
+                bool hit = TryGet(start + keys[third].Offset, keys[third].Length, hashes[third % PipelineKeys],
+                    destination + (long)third * valueStride, valueStride, out var header, out int valueBytes);
+                results[third] = new BatchResult(hit, valueBytes, header);
+                if (hit) found++;
             }
         }
         return found;
@@ -107,15 +110,47 @@ internal sealed unsafe partial class StateTable
         }
     }
 
-    /// <summary>All hashes and buckets first, then all records: five times as fast as one key after the other (perf/Macro, table).</summary>
-    private void Prefetch(byte* start, ReadOnlySpan<BatchKey> keys, ulong* hashes)
+    /// <summary>
+    /// First stage of the pipeline. Overlapping the memory accesses of many keys makes a lookup five times as fast as one key after the other; in a
+    /// pipeline they are spread evenly, where phases would exceed at times what the processor can have under way (perf/Macro, table).
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private ulong HashAndPrefetch(byte* start, BatchKey key)
     {
-        for (int i = 0; i < keys.Length; i++)
+        ulong hash = _hash.Hash(start + key.Offset, key.Length);
+        PrefetchBucket(hash);
+        return hash;
+    }
+
+    /// <summary>What nine of ten lookups need: the record is at home, whole, and its value beside the key. Everything else starts over.</summary>
+    private bool TryGet(byte* key, int keyBytes, ulong hash, byte* destination, int destinationBytes, out RecordHeader header, out int valueBytes)
+    {
+        var arena = _arena;
+        ulong epoch = arena.LayoutEpoch;
+        var index = Volatile.Read(ref _index);
+        byte* bucket = index.Bucket(index.HomeOf(hash));
+        uint match = TableIndex.Match(bucket, TableIndex.TagOf(hash));
+        Volatile.ReadBarrier();
+        if (match == 0) return TryGetAnywhere(key, keyBytes, hash, destination, destinationBytes, out header, out valueBytes);
+
+        var slot = new RecordSlot(arena.Address(Volatile.Read(ref TableIndex.Handle(bucket, BitOperations.TrailingZeroCount(match)))));
+        uint sequence = Volatile.Read(ref slot.Sequence);
+        int length = slot.InlineLength;
+        header = slot.Header;
+        // Nothing that is read here leads to an address, and the lengths stay within mapped memory: see TryGetAnywhere.
+        bool plain = (sequence & 1) == 0 && slot.KeyLength == keyBytes && !slot.HasValueElsewhere && length <= destinationBytes && !IsLinked(header.Kind);
+        if (plain && ByteBlocks.AreEqual(slot.Key, key, keyBytes))
         {
-            hashes[i] = _hash.Hash(start + keys[i].Offset, keys[i].Length);
-            PrefetchBucket(hashes[i]);
+            ByteBlocks.Copy(destination, slot.Key + keyBytes, length);
+            Volatile.ReadBarrier();
+            if (slot.Sequence == sequence && arena.LayoutEpoch == epoch)
+            {
+                GC.KeepAlive(index);
+                valueBytes = length;
+                return true;
+            }
         }
-        for (int i = 0; i < keys.Length; i++) PrefetchRecord(hashes[i]);
+        return TryGetAnywhere(key, keyBytes, hash, destination, destinationBytes, out header, out valueBytes);
     }
 
     /// <remarks>
@@ -123,7 +158,8 @@ internal sealed unsafe partial class StateTable
     /// read from a slot leads to an address before the sequence lock confirmed it, except lengths of at most a key and an inline value, which stay
     /// within mapped memory (<see cref="PreparedRegion"/>).
     /// </remarks>
-    private bool TryGet(byte* key, int keyBytes, ulong hash, byte* destination, int destinationBytes, out RecordHeader header, out int valueBytes)
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryGetAnywhere(byte* key, int keyBytes, ulong hash, byte* destination, int destinationBytes, out RecordHeader header, out int valueBytes)
     {
         byte tag = TableIndex.TagOf(hash);
         var spin = default(SpinWait);
@@ -142,7 +178,7 @@ internal sealed unsafe partial class StateTable
                 for (; match != 0; match &= match - 1)
                 {
                     uint handle = Volatile.Read(ref TableIndex.Handle(bucket, BitOperations.TrailingZeroCount(match)));
-                    if (handle == 0) continue;      // an old index that was given back
+                    if (handle == 0) continue;      // an index that was given back meanwhile
                     var slot = SlotOf(handle);
                     uint sequence = Volatile.Read(ref slot.Sequence);
                     if (slot.KeyLength != keyBytes || !ByteBlocks.AreEqual(slot.Key, key, keyBytes)) continue;
