@@ -133,7 +133,7 @@ public sealed record GroupSettings
     /// <exception cref="GroupTransportException">The asked size does not fit the interface.</exception>
     internal int DatagramBytesOn(InterfaceChoice choice)
     {
-        const int ethernetMtu = 1500, smallestUseful = 512;
+        const int ethernetMtu = 1500, smallestUseful = 1200;
         int header = InterfaceChoice.HeaderBytes(choice.Address.AddressFamily);
         int bytes = DatagramBytes != 0 ? DatagramBytes : Math.Min(choice.MtuBytes, ethernetMtu) - header;
         if (bytes > choice.MaxDatagramBytes)

@@ -253,6 +253,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
             _groupReceiver?.Receive();
         }
         _lastRound = now;
+        _sender.IsSilent = _heartbeats.Progress.HangsBesideLoop;
         TakeHeartbeats(now);
         if (_engine.NextDeadline <= now)
         {
@@ -303,10 +304,10 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
 
     private EngineOptions BuildOptions()
     {
+        var defaults = new EngineOptions { GroupName = _settings.Name };
         int receiveWindow = SocketWindow.Datagrams(_dataSockets.ReceiveBufferBytes, DatagramBytes);
-        return new EngineOptions
+        return defaults with
         {
-            GroupName = _settings.Name,
             Keys = _settings.Keys,
             Security = _settings.Sealed ? GroupSecurity.Sealed : GroupSecurity.None,
             Transport = _settings.UseMulticast ? GroupTransport.Multicast : GroupTransport.Unicast,
@@ -315,12 +316,14 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
             MaxMessageBytes = _settings.MaxMessageBytes,
             WindowDatagrams = (int)Math.Max(64, _settings.WindowBytes / DatagramBytes),
             ReceiveWindowDatagrams = receiveWindow,
-            RetainedDatagrams = Math.Max(new EngineOptions { GroupName = "" }.RetainedDatagrams, 2 * receiveWindow),
+            RetainedDatagrams = Math.Max(defaults.RetainedDatagrams, 2 * receiveWindow),
             RunDatagrams = Math.Min(Udp.MaxSegments, Udp.MaxPayloadBytes / DatagramBytes),
             FlushDelay = _settings.FlushDelay,
             ReorderDelay = _settings.ReorderDelay,
             Heartbeat = _settings.Heartbeat,
             DeadAfter = _settings.DeadAfter,
+            ProbeInterval = defaults.ProbeInterval < _settings.DeadAfter / 4 ? defaults.ProbeInterval : _settings.DeadAfter / 4,
+            LagTimeout = defaults.LagTimeout > _settings.Heartbeat ? defaults.LagTimeout : _settings.Heartbeat,
             PacingBytesPerSecond = _settings.PacingBytesPerSecond,
         };
     }

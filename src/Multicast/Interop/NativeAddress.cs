@@ -44,14 +44,14 @@ internal struct NativeAddress : IEquatable<NativeAddress>
 
     public override bool Equals(object? obj) => obj is NativeAddress other && Equals(other);
 
-    /// <summary>Spreads port and address; no defence against chosen addresses is needed where it is used (a bounded cache).</summary>
+    /// <summary>Spreads all bytes over all bits; no defence against chosen addresses is needed where it is used (a bounded cache).</summary>
     public override int GetHashCode()
     {
-        ulong first = MemoryMarshal.Read<ulong>(Bytes);
-        ulong second = MemoryMarshal.Read<ulong>(Bytes[8..]);
-        ulong third = MemoryMarshal.Read<ulong>(Bytes[16..]);
-        ulong mixed = (first ^ (second * 0x9E3779B97F4A7C15) ^ (third * 0xC2B2AE3D27D4EB4F)) * 0x9E3779B97F4A7C15;
-        return (int)(mixed >> 32);
+        const ulong mixer = 0x9E3779B97F4A7C15;
+        ulong hash = MemoryMarshal.Read<ulong>(Bytes) * mixer;
+        hash = ((hash ^ (hash >> 32)) + MemoryMarshal.Read<ulong>(Bytes[8..])) * mixer;
+        hash = ((hash ^ (hash >> 32)) + MemoryMarshal.Read<ulong>(Bytes[16..])) * mixer;
+        return (int)(hash >> 32);
     }
 
     [InlineArray(MaxBytes)]

@@ -11,12 +11,14 @@ internal sealed class GroupSender : IDisposable
     private readonly DatagramSender _sender;
     private readonly DestinationCache _destinations = new();
     private readonly IPEndPoint[] _peers;
+    private readonly TransportCounters _counters;
     private NativeAddress _group;
     private bool _watchesWritable;
 
     internal GroupSender(GroupSettings settings, DatagramSockets sockets, EventLoop loop, TransportCounters counters)
     {
         _loop = loop;
+        _counters = counters;
         _descriptor = (int)sockets.Unicast.SafeHandle.DangerousGetHandle();
         _group = sockets.GroupAddress;
         _peers = settings.UseMulticast ? [] : UnicastPeers.Of(settings, sockets);
@@ -41,8 +43,12 @@ internal sealed class GroupSender : IDisposable
     /// <summary>What the socket is watched for, beside reading.</summary>
     internal Readiness Interest => _watchesWritable ? Readiness.Read | Readiness.Write : Readiness.Read;
 
+    /// <summary>Sends nothing: a part of this node hangs, and any datagram would make it look alive.</summary>
+    internal bool IsSilent { get; set; }
+
     internal void SendToGroup(ReadOnlySpan<byte> datagrams, int datagramBytes)
     {
+        if (Withhold(datagrams.Length, datagramBytes)) return;
         if (UsesGroupAddress) _sender.Send(ref _group, datagrams, datagramBytes);
         else
             foreach (IPEndPoint peer in _peers) _sender.Send(ref _destinations.Find(peer), datagrams, datagramBytes);
@@ -51,6 +57,7 @@ internal sealed class GroupSender : IDisposable
 
     internal void SendTo(IPEndPoint destination, ReadOnlySpan<byte> datagram)
     {
+        if (Withhold(datagram.Length, datagram.Length)) return;
         _sender.Send(ref _destinations.Find(destination), datagram, datagram.Length);
         WatchWritable();
     }
@@ -62,6 +69,12 @@ internal sealed class GroupSender : IDisposable
     }
 
     public void Dispose() => _sender.Dispose();
+
+    private bool Withhold(int bytes, int datagramBytes)
+    {
+        if (IsSilent) _counters.SendsWithheld += (bytes + datagramBytes - 1) / datagramBytes;
+        return IsSilent;
+    }
 
     private void WatchWritable()
     {

@@ -55,7 +55,7 @@ internal sealed unsafe class HeartbeatThread : IDisposable
         _sender = new DatagramSender(sockets.Unicast.SafeHandle, SendMethod.BatchedCalls, Counters, pendingBytes: 4096);
         Ring = new HeartbeatRing(datagramBytes);
         Progress = new ProgressWatch(settings.HangAfter);
-        Progress.Add("event loop", () => loop.Rounds);
+        Progress.Add(ProgressWatch.Loop, () => loop.Rounds);
         const int closeOnExec = 0x80000, nonBlocking = 0x800;
         _wake = Epoll.eventfd(0, closeOnExec | nonBlocking);
         if (_wake < 0) throw new GroupTransportException($"the kernel refused an eventfd: {Errno.Name(Marshal.GetLastPInvokeError())}");

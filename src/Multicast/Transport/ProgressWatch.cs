@@ -11,6 +11,9 @@ internal sealed class ProgressWatch
         public Timestamp ChangedAt;
     }
 
+    /// <summary>The counter of the group's own loop.</summary>
+    internal const string Loop = "event loop";
+
     private readonly TimeSpan _limit;
     private Watched[] _watched = [];
     private string? _hanging;
@@ -19,6 +22,9 @@ internal sealed class ProgressWatch
 
     /// <summary>What hangs now; null while everything turns. Any thread.</summary>
     internal string? Hanging => Volatile.Read(ref _hanging);
+
+    /// <summary>The loop turns, but something else hangs: then the loop must keep silent too. Any thread.</summary>
+    internal bool HangsBesideLoop => Hanging is { } hanging && hanging != Loop;
 
     /// <summary>Watches one more counter from now on. Any thread.</summary>
     internal void Add(string name, Func<long> counter)

@@ -36,6 +36,9 @@ public sealed class TransportCounters
     /// <summary>Datagrams dropped by another error, for example a firewall's refusal (EPERM).</summary>
     public long SendsDroppedOther;
 
+    /// <summary>Datagrams not sent because a watched part of this node hangs: a node that cannot serve must not look alive.</summary>
+    public long SendsWithheld;
+
     /// <summary>The last errno of a dropped datagram; 0 while there was none.</summary>
     public int LastSendErrno;
 
