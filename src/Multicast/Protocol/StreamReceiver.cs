@@ -32,7 +32,6 @@ internal sealed class StreamReceiver : IDisposable
         _ring = new ReceiveRing(capacity, context.DataBytes);
         _assembly = new RunAssembly(context.Options.MaxMessageBytes + 2 * context.DataBytes);
         Contiguous = _known = _announced = position - 1;
-        LastDataAt = now;
         LastProgressAt = context.Judging(now);
     }
 
@@ -55,7 +54,7 @@ internal sealed class StreamReceiver : IDisposable
     public bool NewGap { get; set; }
 
     /// <summary>When DATA came last.</summary>
-    public Timestamp LastDataAt { get; private set; }
+    public Timestamp LastDataAt { get; private set; } = new(long.MinValue / 2);
 
     /// <summary>On the judging clock: when <see cref="Contiguous"/> advanced last, or a first gap appeared.</summary>
     public Timestamp LastProgressAt { get; private set; }
