@@ -118,6 +118,7 @@ public interface IServiceStore
     WriteRefusal CheckWrite(ReadOnlySpan<byte> key, long bytes);
 
     /// <summary>Finds a live key: neither deleted nor expired.</summary>
+    /// <returns>False when there is none; the version then tells of its deletion, as long as that is remembered (for WATCH), else 0.</returns>
     bool TryRead(ReadOnlySpan<byte> key, out StoredValue value);
 
     /// <summary>Finds a live field of a live hash.</summary>

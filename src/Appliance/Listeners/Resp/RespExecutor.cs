@@ -116,6 +116,18 @@ internal sealed class RespExecutor : IStoreObserver, IDisposable
     /// <summary>Writes an error with text that is not known beforehand; allocates.</summary>
     public void Error(string text) => Error(Encoding.Latin1.GetBytes(text));
 
+    /// <summary>Ends a transaction undone and tells why.</summary>
+    public void AbortTransaction(ReadOnlySpan<byte> reason)
+    {
+        Client.EndTransaction(Pool);
+        Counters.Errors++;
+        ReadOnlySpan<byte> generic = "ERR "u8, text = reason.StartsWith(generic) ? reason[generic.Length..] : reason;
+        Span<byte> whole = stackalloc byte[256];
+        RespErrors.ExecAbortBecause.CopyTo(whole);
+        text.CopyTo(whole[RespErrors.ExecAbortBecause.Length..]);
+        Output.Error(whole[..(RespErrors.ExecAbortBecause.Length + text.Length)]);
+    }
+
     /// <summary>Reads a key for a command that reads, and counts whether it was there.</summary>
     public bool TryReadCounted(ReadOnlySpan<byte> key, out StoredValue value)
     {
@@ -271,8 +283,8 @@ internal sealed class RespExecutor : IStoreObserver, IDisposable
             if (subcommand is null) return Reject(UnknownText.Subcommand(command, arguments[1]));
             command = subcommand;
         }
-        if (!command.Accepts(arguments.Count)) return Reject(UnknownText.Arity(command));
-        if (!Client.IsAuthenticated && !command.Is(CommandFlags.NoAuthentication)) return Reject(RespErrors.NoAuthentication);
+        if (!command.Accepts(arguments.Count)) return Reject(UnknownText.Arity(command), command);
+        if (!Client.IsAuthenticated && !command.Is(CommandFlags.NoAuthentication)) return Reject(RespErrors.NoAuthentication, command);
         bool queues = Client.InTransaction && !command.Is(CommandFlags.NotQueued);
         if (command.IsWrite)
         {
@@ -332,20 +344,20 @@ internal sealed class RespExecutor : IStoreObserver, IDisposable
         return command.Records is null ? arguments.LargestFrom(keyIndex + 1) : arguments.BytesFrom(keyIndex + 1);
     }
 
-    // A command that is refused before it is executed also dooms the transaction it belongs to.
-    private ExecutionOutcome Reject(ReadOnlySpan<byte> text)
+    // A command that is refused before it is executed also dooms the transaction it belongs to; EXEC itself ends it.
+    private ExecutionOutcome Reject(ReadOnlySpan<byte> text, RespCommand? command = null)
     {
+        if (command?.Handler == Commands.TransactionCommands.Exec)
+        {
+            AbortTransaction(text);
+            return ExecutionOutcome.Done;
+        }
         if (Client.InTransaction) Client.TransactionFailed = true;
         Error(text);
         return ExecutionOutcome.Done;
     }
 
-    private ExecutionOutcome Reject(string text)
-    {
-        if (Client.InTransaction) Client.TransactionFailed = true;
-        Error(text);
-        return ExecutionOutcome.Done;
-    }
+    private ExecutionOutcome Reject(string text, RespCommand? command = null) => Reject(Encoding.Latin1.GetBytes(text), command);
 
     private void Mute(RespClient client, int mark)
     {

@@ -12,7 +12,10 @@ internal static class UnknownText
     {
         StringBuilder preview = new();
         for (int i = 1; i < arguments.Count && preview.Length < MaxEcho; i++)
-            preview.Append('\'').Append(Echo(arguments[i], MaxEcho - preview.Length)).Append("' ");
+        {
+            string echo = Echo(arguments[i], MaxEcho - preview.Length);
+            preview.Append('\'').Append(echo).Append("' ");
+        }
         return $"ERR unknown command '{Echo(arguments[0], MaxEcho)}', with args beginning with: {preview}";
     }
 

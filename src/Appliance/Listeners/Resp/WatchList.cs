@@ -6,7 +6,7 @@ namespace Appliance.Listeners.Resp;
 /// <summary>Keys that a client watches, each with the version it had (C1: a value unique to every change tells whether an object is still the one that was read).</summary>
 internal sealed class WatchList
 {
-    private readonly record struct Entry(int Start, int Length, ulong Version);
+    private readonly record struct Entry(int Start, int Length, bool Exists, ulong Version);
 
     private GrowableBytes _keys;
     private Entry[] _entries = [];
@@ -30,7 +30,8 @@ internal sealed class WatchList
             if (_entries.Length > 0) ArrayPool<Entry>.Shared.Return(_entries);
             _entries = larger;
         }
-        _entries[Count++] = new Entry(start, key.Length, VersionOf(key, store));
+        bool exists = store.TryRead(key, out StoredValue value);
+        _entries[Count++] = new Entry(start, key.Length, exists, value.Version);
         return true;
     }
 
@@ -39,7 +40,10 @@ internal sealed class WatchList
     {
         for (int i = 0; i < Count; i++)
         {
-            if (VersionOf(KeyOf(_entries[i]), store) != _entries[i].Version) return true;
+            Entry entry = _entries[i];
+            bool exists = store.TryRead(KeyOf(entry), out StoredValue value);
+            // A key that was absent and is absent was created and deleted meanwhile if a newer deletion is remembered than then.
+            if (exists || entry.Exists ? exists != entry.Exists || value.Version != entry.Version : value.Version > entry.Version) return true;
         }
         return false;
     }
@@ -54,6 +58,4 @@ internal sealed class WatchList
     }
 
     private ReadOnlySpan<byte> KeyOf(Entry entry) => _keys.Bytes.Slice(entry.Start, entry.Length);
-
-    private static ulong VersionOf(ReadOnlySpan<byte> key, IServiceStore store) => store.TryRead(key, out StoredValue value) ? value.Version : 0;
 }

@@ -101,14 +101,9 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     /// <inheritdoc/>
     public bool TryRead(ReadOnlySpan<byte> key, out StoredValue value)
     {
-        uint handle = FindLive(key, Tables.Keys.Hash(key));
-        if (handle == 0)
-        {
-            value = default;
-            return false;
-        }
-        value = ValueOf(Tables.Keys.View(handle));
-        return true;
+        uint handle = FindLive(key, Tables.Keys.Hash(key), out ulong version);
+        value = handle != 0 ? ValueOf(Tables.Keys.View(handle)) : new StoredValue { Kind = default, Class = default, Version = version, ExpiryMilliseconds = 0, Bytes = default };
+        return handle != 0;
     }
 
     /// <inheritdoc/>
@@ -321,12 +316,16 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     }
 
     // An absence can be pending too: a tombstone that is not acknowledged gates the reply that says 'absent'.
-    private uint FindLive(ReadOnlySpan<byte> key, ulong hash)
+    private uint FindLive(ReadOnlySpan<byte> key, ulong hash) => FindLive(key, hash, out _);
+
+    private uint FindLive(ReadOnlySpan<byte> key, ulong hash, out ulong version)
     {
+        version = 0;
         uint handle = Tables.Keys.Find(key, hash);
         if (handle == 0) return 0;
         RecordView view = Tables.Keys.View(handle);
-        NoteRead(VersionOf(view), view.Header.Class);
+        version = VersionOf(view);
+        NoteRead(version, view.Header.Class);
         return IsLive(view) ? handle : 0;
     }
 

@@ -217,6 +217,11 @@ public sealed class Commands_answer_as_Redis_does
             > DEL absent = :1|
             > MULTI = +OK|
             > PING = +QUEUED|
+            > EXEC = *-1|
+            > WATCH absent = +OK|
+            > DEL absent = :0|
+            > MULTI = +OK|
+            > PING = +QUEUED|
             > EXEC = *1|+PONG|
             > WATCH h = +OK|
             > HSET h f v = :1|

@@ -96,7 +96,7 @@ public sealed class What_may_not_be_done_is_refused
         Assert.Equal("$-1\r\n", harness.Run($"GET {key}"));
         harness.Run("MULTI");
         for (int i = 0; i < 4; i++) harness.Run($"SET k{i} v");
-        Assert.Equal("-EXECABORT Transaction discarded because of: ERR batch is larger than the limit of this service\r\n", harness.Run("EXEC"));
+        Assert.Equal("-EXECABORT Transaction discarded because of: batch is larger than the limit of this service\r\n", harness.Run("EXEC"));
         harness.Run("MULTI");
         for (int i = 0; i < 5; i++) harness.Run("PING");
         Assert.Equal("-ERR transaction has more commands or bytes than the limit of this service\r\n", harness.Run("PING"));

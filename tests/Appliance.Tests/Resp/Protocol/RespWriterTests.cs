@@ -24,7 +24,7 @@ public sealed class The_encoder
     {
         using RespWriter writer = new(16, 10_000);
         writer.Simple("OK"u8);
-        writer.Error("ERR a\r\nb"u8);
+        writer.Error("ERR a\r\nb\r\n"u8);
         writer.Integer(long.MinValue);
         writer.Integer(9);
         writer.Bulk(""u8);

@@ -50,7 +50,8 @@ internal static class ConnectionCommands
 
     private static void Select(RespExecutor x, RespArguments arguments)
     {
-        if (!RespNumber.TryParse(arguments[1], out long index) || index != (int)index) x.Error(RespErrors.NotAnInteger);
+        if (!RespNumber.TryParse(arguments[1], out long index)) x.Error(RespErrors.NotAnInteger);
+        else if (index != (int)index) x.Error("ERR value is out of range, value must between -2147483648 and 2147483647"u8);
         else if (index != 0) x.Error(RespErrors.DatabaseIndex);
         else x.Output.Simple("OK"u8);
     }

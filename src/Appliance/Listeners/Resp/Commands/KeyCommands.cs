@@ -65,7 +65,8 @@ internal static class KeyCommands
         RespWriter output = x.Output;
         int start = output.Length;
         KeyVisitor visitor = new() { Output = output, Options = options };
-        ulong next = x.Store.Scan(cursor, (int)Math.Min(options.Count, MaxScanCount), ref visitor);
+        // Libraries keep cursors in signed 64 bits: the lowest bit stays here, so that the records of one hash may come twice, never be missed.
+        ulong next = x.Store.Scan(cursor << 1, (int)Math.Min(options.Count, MaxScanCount), ref visitor) >> 1;
         output.InsertArray(start, visitor.Found);
         InsertCursor(output, start, next);
     }

@@ -165,11 +165,6 @@ internal static class StringCommands
             x.Error(RespErrors.WrongType);
             return;
         }
-        if (tail.IsEmpty)
-        {
-            x.Output.Integer(value.Bytes.Length);
-            return;
-        }
         if (!x.MayWrite(key, (long)value.Bytes.Length + tail.Length)) return;
         x.Store.TryRead(key, out value); // making room may have moved it, or even evicted it
         ReadOnlySpan<byte> head = value.Bytes;

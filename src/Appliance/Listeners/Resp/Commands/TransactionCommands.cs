@@ -31,7 +31,7 @@ internal static class TransactionCommands
         }
         WriteRefusal refusal = client.Queue.HasWrites ? Check(x, client.Queue) : WriteRefusal.None;
         if (refusal == WriteRefusal.Busy && !refuseIfBusy) return ExecutionOutcome.Busy;
-        if (refusal != WriteRefusal.None) Abort(x, x.Count(refusal));
+        if (refusal != WriteRefusal.None) x.AbortTransaction(x.Count(refusal));
         else if (client.TransactionFailed) x.Error(RespErrors.ExecAbort);
         else if (client.Watches.HasChanged(x.Store)) Conflict(x);
         else x.ExecuteQueue(client.Queue);
@@ -52,14 +52,6 @@ internal static class TransactionCommands
             if (refusal != WriteRefusal.None) return refusal;
         }
         return WriteRefusal.None;
-    }
-
-    private static void Abort(RespExecutor x, ReadOnlySpan<byte> reason)
-    {
-        Span<byte> text = stackalloc byte[RespErrors.ExecAbortBecause.Length + reason.Length];
-        RespErrors.ExecAbortBecause.CopyTo(text);
-        reason.CopyTo(text[RespErrors.ExecAbortBecause.Length..]);
-        x.Error(text);
     }
 
     private static void Conflict(RespExecutor x)

@@ -29,9 +29,19 @@ internal static class RespNumber
         return true;
     }
 
-    /// <summary>As lax as strtoul with base 10 over the whole text, which SCAN uses for cursors.</summary>
-    public static bool TryParseCursor(ReadOnlySpan<byte> text, out ulong cursor) =>
-        Utf8Parser.TryParse(text, out cursor, out int used) && used == text.Length;
+    /// <summary>As lax as Redis with cursors (strtoul of C over a text that a NUL ends): a sign may stand before the digits, nothing at all is 0.</summary>
+    public static bool TryParseCursor(ReadOnlySpan<byte> text, out ulong cursor)
+    {
+        int end = text.IndexOf((byte)0);
+        if (end >= 0) text = text[..end];
+        cursor = 0;
+        if (text.IsEmpty) return true;
+        bool negative = text[0] == (byte)'-';
+        if (negative || text[0] == (byte)'+') text = text[1..];
+        if (!Utf8Parser.TryParse(text, out cursor, out int used) || used != text.Length) return false;
+        if (negative) cursor = unchecked(0 - cursor);
+        return true;
+    }
 
     /// <summary>Writes a number in decimal.</summary>
     /// <param name="number">Any value.</param>

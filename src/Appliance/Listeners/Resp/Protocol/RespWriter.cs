@@ -79,9 +79,10 @@ internal sealed unsafe class RespWriter : IDisposable
     /// <summary>+text</summary>
     public void Simple(ReadOnlySpan<byte> text) => Line((byte)'+', text);
 
-    /// <summary>-text; line ends within it become blanks.</summary>
+    /// <summary>-text; line ends within it become blanks, those at its end go, as in Redis.</summary>
     public void Error(ReadOnlySpan<byte> text)
     {
+        text = text.TrimEnd("\r\n"u8);
         int start = Length + 1;
         Line((byte)'-', text);
         if (Length <= start) return;
