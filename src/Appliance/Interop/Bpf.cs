@@ -151,8 +151,13 @@ internal static unsafe partial class Bpf
         {
             var attributes = new ProgramLoadAttributes
             {
-                Type = ProgramTypeSchedCls, InstructionCount = (uint)instructions.Length, Instructions = code, License = license,
-                LogLevel = log.IsEmpty ? 0u : 1u, LogBytes = (uint)log.Length, Log = log.IsEmpty ? null : logBytes,
+                Type = ProgramTypeSchedCls,
+                InstructionCount = (uint)instructions.Length,
+                Instructions = code,
+                License = license,
+                LogLevel = log.IsEmpty ? 0u : 1u,
+                LogBytes = (uint)log.Length,
+                Log = log.IsEmpty ? null : logBytes,
             };
             WriteName(name, attributes.Name);
             return Call(Command.ProgramLoad, &attributes, sizeof(ProgramLoadAttributes));
