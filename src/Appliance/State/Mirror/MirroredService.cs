@@ -32,6 +32,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
         Publisher = new ServicePublisher(Id, group, policies, mirrorOptions.Limits.MaxRecordBytes);
         Store = new ServiceStore(this, Publisher, mirrorOptions.Hash, mirrorOptions.Limits);
         Shared = new SharedServiceState(Id, Store.Tables, mirrorOptions.Limits.MaxRecordBytes);
+        Publisher.Shared = Shared;
         Floors = new FloorKeeper(this, mirror, mirrorOptions);
         Store.Memory.IsCollectionPaused = true;
     }
@@ -92,6 +93,9 @@ internal sealed class MirroredService : IServiceContext, IDisposable
 
     /// <summary>Changes whenever something went missing: positions that were asked for before do not tell when it is there again.</summary>
     internal ulong GapEpoch { get; private set; }
+
+    /// <summary>The newest term that a record was seen of; its cut may still be missing.</summary>
+    internal ulong SeenTerm { get; private set; }
 
     /// <summary>Memory does not suffice for what the service holds.</summary>
     internal bool CannotStore { get; private set; }
@@ -236,8 +240,8 @@ internal sealed class MirroredService : IServiceContext, IDisposable
         CannotStore = false;
     }
 
-    /// <summary>The hole before the live run is closed, or there is none.</summary>
-    internal bool IsInStep => _liveFrom == default || Position >= _liveThrough;
+    /// <summary>The cut of the newest term is known, and the hole before the live run is closed, or there is none.</summary>
+    internal bool IsInStep => Chain.CurrentTerm >= SeenTerm && (_liveFrom == default || Position >= _liveThrough);
 
     /// <summary>Declares the service complete.</summary>
     internal void MarkComplete()
@@ -283,6 +287,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
         _counters.Cuts++;
         Role = ServiceRole.Primary;
         MarkComplete();
+        Share();
         Store.OnRoleChanged();
     }
 
@@ -315,6 +320,12 @@ internal sealed class MirroredService : IServiceContext, IDisposable
             Floors.Step(now);
             Store.Memory.Step();
         }
+        Share();
+    }
+
+    /// <summary>Tells the serving threads where the service stands.</summary>
+    internal void Share()
+    {
         SharedServiceState.Standing standing = Role switch
         {
             ServiceRole.Primary => SharedServiceState.Standing.Primary,
@@ -344,6 +355,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
             return;
         }
         _counters.UnknownTerm++;
+        SeenTerm = Math.Max(SeenTerm, version.Term);
         if (IsComplete || Why.Length == 0) MarkIncomplete($"term {version.Term} has begun and its cut was not seen");
     }
 

@@ -111,7 +111,7 @@ internal sealed class SecondaryResync
         _survey.Reset();
         List<(GroupMember Member, ServicePosition Position)> complete =
             [.. from answer in answers where answer.Position is { IsComplete: true } select (answer.Member, answer.Position!)];
-        if (complete.Count == 0)
+        if (complete.Count == 0 || complete.TrueForAll(one => one.Position.Chain.CurrentTerm < _service.SeenTerm))
         {
             Retry(now);
             return;

@@ -36,7 +36,7 @@ internal sealed class SnapshotFetch : ISyncChannelHandler
         _fromAnyone = fromAnyone;
         _chainEpoch = service.ChainEpoch;
         Server = server;
-        LastHeard = now;
+        LastHeard = Now = now;
         _channel = transport.Open(server, this);
         _stage = Stage.Unmark;
         bool holdsSomething = service.Store.Tables.Keys.Count > 0 || service.Store.Tables.Fields.Count > 0;
@@ -134,6 +134,11 @@ internal sealed class SnapshotFetch : ISyncChannelHandler
         {
             case SyncMessageType.SnapshotBegin when _stage == Stage.Snapshot:
                 Begin = mark;
+                if (_isWhole)
+                {
+                    _service.Store.Tables.Keys.Reserve(mark.Keys);
+                    _service.Store.Tables.Fields.Reserve(mark.Fields);
+                }
                 return true;
             case SyncMessageType.KeysEnd when _stage == Stage.Keys:
                 _counters.KeysFetchedAgain += _keysAsked;

@@ -123,7 +123,11 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     }
 
     /// <inheritdoc/>
-    public void OnDeliver(GroupMember sender, ulong throughSequence, MessageRun run) => RecordApplier.ApplyRun(sender, run, this);
+    public void OnDeliver(GroupMember sender, ulong throughSequence, MessageRun run)
+    {
+        RecordApplier.ApplyRun(sender, run, this);
+        foreach (MirroredService service in _services) service.Share(); // a report may say 'applied' right after this
+    }
 
     /// <inheritdoc/>
     public void OnStreamGap(GroupMember sender, ulong from, ulong through, GapReason reason)

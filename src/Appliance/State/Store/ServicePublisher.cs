@@ -53,6 +53,9 @@ internal sealed class ServicePublisher
     /// <summary>What each class asks for; replaced at a reload.</summary>
     internal ClassPolicies Policies { get; set; }
 
+    /// <summary>Told of every write before it is published; null where nobody serves it.</summary>
+    internal SharedServiceState? Shared { get; set; }
+
     /// <summary>The version of the newest write.</summary>
     internal RecordVersion Last => _last;
 
@@ -109,6 +112,7 @@ internal sealed class ServicePublisher
         int bytes = RecordCodec.Write(
             _scratch, _service, header.Kind, header.Class, header.Tombstone, new RecordVersion(header.Version), header.ExpiryMilliseconds, key, value);
         _ring.Add(header.Class, bytes);
+        Shared?.Advance(_last);
         if (_group is null)
         {
             ResolvedThrough = _last.Value;

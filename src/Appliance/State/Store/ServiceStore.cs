@@ -4,7 +4,7 @@ using Appliance.Multicast;
 namespace Appliance.State;
 
 /// <summary>The keys of one service on this node (see <see cref="IServiceStore"/> for how listeners use it). Loop thread only.</summary>
-/// <remarks>A write goes into the tables and to the publisher in the same call: what a reader here sees is what the stream carries, in the same order.</remarks>
+/// <remarks>A write goes first into the tables, then to the publisher, in the same call: what a reader here sees is what the stream carries, in the same order.</remarks>
 internal sealed class ServiceStore : IServiceStore, IDisposable
 {
     private const int ScanHandles = 256;
@@ -202,9 +202,10 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
             ExpiryMilliseconds = Math.Min(expiryMilliseconds, RecordHeader.MaxExpiryMilliseconds),
             Local = LocalFlags.None,
         };
-        Publish(header, key, header.Kind == RecordKind.Hash ? view.Value[..RecordCodec.GenerationBytes] : view.Value);
         if (header.Kind == RecordKind.Hash) Tables.PutHead(key, Tables.Keys.Hash(key), header, RecordTables.GenerationOf(view));
         else Tables.Keys.SetHeader(handle, header);
+        view = Tables.Keys.View(handle);
+        Publish(header, key, header.Kind == RecordKind.Hash ? view.Value[..RecordCodec.GenerationBytes] : view.Value);
         return true;
     }
 
@@ -299,8 +300,8 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     {
         RecordKind kind = held.Kind == RecordKind.Hash ? RecordKind.Bytes : held.Kind;
         var header = new RecordHeader { Version = Publisher.Stamp().Value, Class = held.Class, Kind = kind, Tombstone = true };
-        Publish(header, key, default); // before the table changes: the key may lie in it
         Tables.PutValue(key, Tables.Keys.Hash(key), header, default);
+        Publish(header, key, default);
     }
 
     private void Publish(in RecordHeader header, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)

@@ -70,6 +70,13 @@ internal sealed class SharedServiceState
         if (_standing != standing) _standing = standing;
     }
 
+    /// <summary>The primary has written and is about to publish: whoever receives it must find it here. Loop thread.</summary>
+    internal void Advance(RecordVersion position)
+    {
+        Volatile.Write(ref _highest, position.Value);
+        Volatile.Write(ref _position, position.Value);
+    }
+
     /// <summary>Everything at once, for an answer.</summary>
     internal ServicePosition ToPosition()
     {

@@ -267,14 +267,20 @@ internal static class PositionsMessage
 /// <summary>Begins and ends what a member sends, or refuses it.</summary>
 /// <remarks>
 /// <code>
-///  0      1        2     4            8          16        24
-///  | type | reason | 0 0 | service id | position | highest | floor |
+///  0      1        2     4            8          16        24      32           36
+///  | type | reason | 0 0 | service id | position | highest | floor | keys count | fields count |
 /// </code>
-/// Integers are big-endian. The reason is 0 unless the type is Refused. Position, highest and floor are the sender's at that moment.
+/// Integers are big-endian. The reason is 0 unless the type is Refused. Position, highest, floor and the numbers of records in both tables are the sender's at that moment.
 /// </remarks>
 internal readonly record struct SyncMark(SyncMessageType Type, SyncRefusal Reason, ServiceId Service, RecordVersion Position, RecordVersion Highest, RecordVersion Floor)
 {
-    internal const int Bytes = 32;
+    internal const int Bytes = 40;
+
+    /// <summary>Records in the sender's table of keys.</summary>
+    internal uint Keys { get; init; }
+
+    /// <summary>Records in the sender's table of fields.</summary>
+    internal uint Fields { get; init; }
 
     /// <summary>Writes the message.</summary>
     internal int Write(Span<byte> destination)
@@ -283,6 +289,8 @@ internal readonly record struct SyncMark(SyncMessageType Type, SyncRefusal Reaso
         BinaryPrimitives.WriteUInt64BigEndian(destination[8..], Position.Value);
         BinaryPrimitives.WriteUInt64BigEndian(destination[16..], Highest.Value);
         BinaryPrimitives.WriteUInt64BigEndian(destination[24..], Floor.Value);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[32..], Keys);
+        BinaryPrimitives.WriteUInt32BigEndian(destination[36..], Fields);
         return Bytes;
     }
 
@@ -302,7 +310,11 @@ internal readonly record struct SyncMark(SyncMessageType Type, SyncRefusal Reaso
             service,
             new RecordVersion(BinaryPrimitives.ReadUInt64BigEndian(message[8..])),
             new RecordVersion(BinaryPrimitives.ReadUInt64BigEndian(message[16..])),
-            new RecordVersion(BinaryPrimitives.ReadUInt64BigEndian(message[24..])));
+            new RecordVersion(BinaryPrimitives.ReadUInt64BigEndian(message[24..])))
+        {
+            Keys = BinaryPrimitives.ReadUInt32BigEndian(message[32..]),
+            Fields = BinaryPrimitives.ReadUInt32BigEndian(message[36..]),
+        };
         return true;
     }
 }

@@ -136,7 +136,7 @@ internal sealed class SyncServerSession
             case Walk.Begin:
                 _walk = Walk.Keys;
                 return Mark(SyncMessageType.SnapshotBegin).Write(buffer);
-            case Walk.End:
+            case Walk.End when _scanRead == _scanFilled:
                 // A tombstone that was forgotten during the walk may not have been sent, and a delta then lacks a deletion.
                 _walk = Walk.Idle;
                 bool lost = !_byKeys && _since != RecordVersion.None && _since < _service!.Floor;
@@ -147,7 +147,11 @@ internal sealed class SyncServerSession
         }
     }
 
-    private SyncMark Mark(SyncMessageType type) => new(type, SyncRefusal.None, _service!.Service, _service.Position, _service.Highest, RecordVersion.Max(_floorAtBegin, _service.Floor));
+    private SyncMark Mark(SyncMessageType type) => new(type, SyncRefusal.None, _service!.Service, _service.Position, _service.Highest, RecordVersion.Max(_floorAtBegin, _service.Floor))
+    {
+        Keys = (uint)Math.Min(uint.MaxValue, _service.Tables.Keys.Count),
+        Fields = (uint)Math.Min(uint.MaxValue, _service.Tables.Fields.Count),
+    };
 
     private int WriteChunk(Span<byte> buffer)
     {
@@ -175,7 +179,7 @@ internal sealed class SyncServerSession
         {
             StateTable table = _walk == Walk.Keys ? _service!.Tables.Keys : _service!.Tables.Fields;
             _scanRead = 0;
-            _scanFilled = table.ScanCopy(ref _cursor, _scan, out _);
+            _scanFilled = table.WalkCopy(ref _cursor, _scan, out _);
             if (_cursor == 0) _walk = _walk == Walk.Keys ? Walk.Fields : Walk.End;
             if (_scanFilled > 0) return true;
         }

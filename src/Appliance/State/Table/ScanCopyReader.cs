@@ -30,6 +30,9 @@ internal ref struct ScanCopyReader
     /// <summary>The current record's value.</summary>
     public ReadOnlySpan<byte> Value { get; private set; }
 
+    /// <summary>Length of the first record's key.</summary>
+    internal readonly int PeekKeyBytes() => MemoryMarshal.Read<int>(_rest[Unsafe.SizeOf<RecordHeader>()..]);
+
     /// <summary>Goes to the next record.</summary>
     public bool MoveNext()
     {

@@ -89,7 +89,7 @@ internal sealed unsafe class SlabArena : IDisposable
     /// <summary>Bytes of the slots in use.</summary>
     public long LiveBytes { get; private set; }
 
-    /// <summary>Rises before memory changes its meaning. Any thread.</summary>
+    /// <summary>Rises before memory changes its meaning, and again after: odd meanwhile. Any thread.</summary>
     public ulong LayoutEpoch
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -132,8 +132,9 @@ internal sealed unsafe class SlabArena : IDisposable
         }
         else
         {
-            handle = ((uint)index << HandleShift) + (uint)(chunk.Fresh++ * (chunk.SlotBytes >> GranuleShift));
+            handle = ((uint)index << HandleShift) + (uint)(chunk.Fresh * (chunk.SlotBytes >> GranuleShift));
             if (use == SlotUse.Record) RecordSlot.InitialiseFree(Address(handle));
+            Volatile.Write(ref chunk.Fresh, chunk.Fresh + 1);       // a walk that sees the slot sees that it is free
         }
         if (++chunk.Live == chunk.Slots) Unlink(index, list);
         LiveBytes += chunk.SlotBytes;
@@ -156,6 +157,18 @@ internal sealed unsafe class SlabArena : IDisposable
 
     /// <summary>Slots of a chunk that were ever used, when it holds records; else 0.</summary>
     public int RecordSlots(int index) => _chunks[index].List is > 0 and var list && list <= SizeClasses.Count ? _chunks[index].Fresh : 0;
+
+    /// <summary>Slots of a chunk of records that were ever used, and their size. Any thread; true when <see cref="LayoutEpoch"/> was even before and is the same afterwards.</summary>
+    public void Describe(int index, out int slots, out int slotBytes)
+    {
+        ref var chunk = ref _chunks[index];
+        int list = Volatile.Read(ref chunk.List);
+        slotBytes = chunk.SlotBytes;
+        slots = list > 0 && list <= SizeClasses.Count ? Volatile.Read(ref chunk.Fresh) : 0;
+    }
+
+    /// <summary>Address of a chunk's slot. Any thread.</summary>
+    public byte* AddressOf(int index, int slot, int slotBytes) => Start + ((long)index << ChunkShift) + (long)slot * slotBytes;
 
     /// <summary>Records in a chunk that holds records.</summary>
     public int LiveSlots(int index) => _chunks[index].Live;
@@ -217,15 +230,16 @@ internal sealed unsafe class SlabArena : IDisposable
     {
         ref var chunk = ref _chunks[index];
         int slotBytes = SizeClasses.BytesOf(list % SizeClasses.Count);
+        BeginLayout();
         chunk = new Chunk { List = list + 1, SlotBytes = slotBytes, Slots = ChunkBytes / slotBytes };
+        EndLayout();
         Link(index, list);
     }
 
     private void Close(int index, int list)
     {
         Unlink(index, list);
-        Volatile.Write(ref _layoutEpoch, _layoutEpoch + 1);
-        Interlocked.MemoryBarrier();        // readers see the new epoch before anything that is written here afterwards
+        BeginLayout();
         ref var chunk = ref _chunks[index];
         chunk.List = 0;
         _used--;
@@ -241,7 +255,16 @@ internal sealed unsafe class SlabArena : IDisposable
             chunk.Next = _cold;
             _cold = index;
         }
+        EndLayout();
     }
+
+    private void BeginLayout()
+    {
+        Volatile.Write(ref _layoutEpoch, _layoutEpoch + 1);
+        Interlocked.MemoryBarrier();        // readers see the new epoch before anything that is written here afterwards
+    }
+
+    private void EndLayout() => Volatile.Write(ref _layoutEpoch, _layoutEpoch + 1);
 
     private void Link(int index, int list)
     {

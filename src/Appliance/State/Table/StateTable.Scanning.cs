@@ -158,8 +158,19 @@ internal sealed unsafe partial class StateTable
     /// <returns>False when the record changed meanwhile or is another one now; then nothing of it may be used.</returns>
     private bool TryCopyRecord(uint handle, ulong hash, Span<byte> destination, out int written)
     {
+        if (!TryCopySlot(SlotOf(handle), destination, out written)) return false;
+        if (written == 0) return true;
+        int keyBytes = new ScanCopyReader(destination[..written]).PeekKeyBytes();
+        if (_hash.Hash(destination.Slice(ScanCopyReader.FramingBytes, keyBytes)) == hash) return true;
         written = 0;
-        var slot = SlotOf(handle);
+        return false;
+    }
+
+    /// <summary>Copies what a slot holds; 0 bytes when it does not fit.</summary>
+    /// <returns>False when the slot is free or was written meanwhile; then nothing of it may be used.</returns>
+    private bool TryCopySlot(RecordSlot slot, Span<byte> destination, out int written)
+    {
+        written = 0;
         uint sequence = Volatile.Read(ref slot.Sequence);
         int keyBytes = slot.KeyLength;
         var header = slot.Header;
@@ -175,8 +186,6 @@ internal sealed unsafe partial class StateTable
         int bytes = ScanCopyReader.Write(destination, header, new ReadOnlySpan<byte>(slot.Key, keyBytes), new ReadOnlySpan<byte>(value, valueBytes));
         Volatile.ReadBarrier();
         if (slot.Sequence != sequence) return false;
-        if (bytes == 0) return true;
-        if (_hash.Hash(destination.Slice(ScanCopyReader.FramingBytes, keyBytes)) != hash) return false;
         written = bytes;
         return true;
     }

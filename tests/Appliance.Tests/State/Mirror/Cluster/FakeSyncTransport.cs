@@ -41,9 +41,6 @@ internal sealed class FakeSyncChannel : ISyncChannel
 
     internal bool IsClosed { get; private set; }
 
-    /// <summary>The serving member goes silent after so many messages.</summary>
-    internal static int MessageLimit { get; set; } = int.MaxValue;
-
     public void Send(ReadOnlySpan<byte> message) => _requests.Enqueue(message.ToArray());
 
     public void Close() => IsClosed = true;

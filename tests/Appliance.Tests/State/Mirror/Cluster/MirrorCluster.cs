@@ -82,6 +82,9 @@ internal sealed class MirrorCluster : IDisposable
         foreach (FakeNode other in Alive) Change(other, node, MemberState.Suspected, MemberChange.Suspected);
     }
 
+    /// <summary>A node's state directory is lost.</summary>
+    internal void ForgetTerms(string name) => _terms.Remove(name);
+
     /// <summary>Datagrams from one node wait on their way to another.</summary>
     internal void Hold(string from, string to) => _held.Add((from, to));
 
@@ -153,8 +156,13 @@ internal sealed class MirrorCluster : IDisposable
     /// <summary>All living nodes hold the same records, physically.</summary>
     internal void AssertAlike()
     {
-        string expected = Dump(Alive.First());
-        foreach (FakeNode node in Alive.Skip(1)) Assert.Equal(expected, Dump(node));
+        string[] expected = Dump(Alive.First()).Split('\n');
+        foreach (FakeNode node in Alive.Skip(1))
+        {
+            string[] actual = Dump(node).Split('\n');
+            string missing = string.Join('\n', expected.Except(actual).Take(5)), extra = string.Join('\n', actual.Except(expected).Take(5));
+            Assert.True(missing.Length + extra.Length == 0, $"{node} lacks of {Alive.First()}:\n{missing}\nand has more:\n{extra}");
+        }
     }
 
     internal static string Dump(FakeNode node)
