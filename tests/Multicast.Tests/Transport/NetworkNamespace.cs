@@ -20,7 +20,8 @@ internal sealed class NetworkNamespace : IDisposable
             _threadNumber = NetworkNamespaces.ThreadNumber();
             ready.Set();
             foreach (Action action in _work.GetConsumingEnumerable()) action();
-        }) { Name = "network namespace", IsBackground = true };
+        })
+        { Name = "network namespace", IsBackground = true };
         _thread.Start();
         ready.Wait();
         Command("ip link set lo up");
