@@ -48,7 +48,7 @@ public sealed class StateTableModelTests
                     model[name] = expected with { Handle = table.Compact(handle) };
                     break;
             }
-            if (i % 1024 == 0 || i == operations - 1) Compare(table, model, seed);
+            if (i % 4096 == 0 || i == operations - 1) Compare(table, model, seed);
         }
         foreach (var (_, expected) in model) table.Remove(expected.Handle);
         Assert.Equal(0, table.Count);
