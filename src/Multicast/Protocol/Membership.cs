@@ -2,7 +2,7 @@ using Appliance.Multicast.Wire;
 
 namespace Appliance.Multicast.Protocol;
 
-/// <summary>Who is alive, who is lost, and what becomes of a lost one's stream. Rules P-80 to P-89.</summary>
+/// <summary>Who is alive, who is lost, and what becomes of a lost one's stream. Rules P-80 to P-88.</summary>
 internal sealed class Membership
 {
     /// <summary>A path is lost after so many probe intervals without a datagram: eight in a row are not lost by chance (P-90).</summary>

@@ -3,7 +3,7 @@ using Appliance.Multicast.Wire;
 namespace Appliance.Multicast.Protocol;
 
 /// <summary>
-/// This node's stream: packs messages into datagrams inside the repair window, seals them there, sends them from there. Rules P-20 to P-29, P-60 and P-70.
+/// This node's stream: packs messages into datagrams inside the repair window, seals them there, sends them from there. Rules P-20 to P-28, P-60 and P-70.
 /// </summary>
 internal sealed class StreamSender : IDisposable
 {
