@@ -30,7 +30,8 @@ internal sealed class RespHost : IScenario
         {
             while (Console.In.Read() >= 0) { }
             loop.RequestStop();
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         ending.Start();
         Console.WriteLine("ready");
         loop.Run();
