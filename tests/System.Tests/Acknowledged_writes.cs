@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
+using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
 
 namespace Appliance.Tests.System;
@@ -13,7 +14,7 @@ public sealed class Acknowledged_writes
     [RootFact]
     public void Killing_the_primary_at_any_moment_loses_no_acknowledged_write_and_revives_no_lost_one()
     {
-        int rounds = TestCounts.Get("system.acknowledged.kills");
+        int rounds = TestCounts.Of("system.acknowledged.kills");
         int seed = Environment.TickCount;
         var random = new Random(seed);
         using Laboratory lab = Laboratory.Up();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
 
 namespace Appliance.Tests.System;
@@ -18,7 +19,7 @@ public sealed class Frozen_receiver
         var frozen = new List<Rates>();
         using var load = new Load(lab);
 
-        for (int round = 0; round < TestCounts.Get("system.frozen.rounds"); round++)
+        for (int round = 0; round < TestCounts.Of("system.frozen.rounds"); round++)
         {
             load.Measure(other, Frozen, Window, free);
             lab.Lab("freeze", victim.Id);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
 
 namespace Appliance.Tests.System;

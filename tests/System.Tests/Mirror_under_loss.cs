@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
 
 namespace Appliance.Tests.System;
@@ -25,7 +26,7 @@ public sealed class Mirror_under_loss
     public void Random_commands_under_loss_leave_all_nodes_equal_to_the_model()
     {
         const double percent = 1;
-        int commands = TestCounts.Get("system.mirror.commands");
+        int commands = TestCounts.Of("system.mirror.commands");
         int seed = Environment.TickCount;
         var model = new KeyModel(seed, keys: Math.Max(1000, commands / 20));
         using Laboratory lab = Laboratory.Up();

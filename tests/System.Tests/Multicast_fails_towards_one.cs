@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
 
 namespace Appliance.Tests.System;

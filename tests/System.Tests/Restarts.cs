@@ -1,3 +1,4 @@
+using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
 
 namespace Appliance.Tests.System;
