@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using Appliance.Tests.Shared;
-using Appliance.Tests.System.Harness;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.System;
 

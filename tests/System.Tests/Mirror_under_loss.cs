@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.System;
 

@@ -1,5 +1,6 @@
 using Appliance.Tests.Shared;
 using Appliance.Tests.System.Harness;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.System;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.System.Harness;
 

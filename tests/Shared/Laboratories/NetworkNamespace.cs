@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Appliance.Tests.System.Harness;
+namespace Appliance.Tests.Shared.Laboratories;
 
 /// <summary>Runs code inside a network namespace: a thread of its own enters it, and the sockets it opens stay there for good (setns(2)).</summary>
 internal static partial class NetworkNamespace

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text.Json;
 
-namespace Appliance.Tests.System.Harness;
+namespace Appliance.Tests.Shared.Laboratories;
 
 /// <summary>A laboratory of real processes in network namespaces, driven by the product's own <c>appliance lab</c>. Disposing takes it down.</summary>
 internal sealed class Laboratory : IDisposable
@@ -50,8 +50,9 @@ internal sealed class Laboratory : IDisposable
     public string Lab(params string[] arguments)
     {
         Shell.Outcome outcome = Shell.Try(CommandLimit, Program, ["lab", arguments[0], "--name", _name, .. arguments[1..]]);
-        Assert.True(outcome.ExitCode == 0, $"appliance lab {string.Join(' ', arguments)} ended with {outcome.ExitCode}: {outcome.Error}{outcome.Output}");
-        return outcome.Output;
+        return outcome.ExitCode == 0
+            ? outcome.Output
+            : throw new InvalidOperationException($"appliance lab {string.Join(' ', arguments)} ended with {outcome.ExitCode}: {outcome.Error}{outcome.Output}");
     }
 
     /// <summary>Reads <c>lab status --json</c>.</summary>

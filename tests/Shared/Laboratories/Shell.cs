@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Appliance.Tests.System.Harness;
+namespace Appliance.Tests.Shared.Laboratories;
 
 /// <summary>Runs a program to its end, with a time limit.</summary>
 internal static class Shell
@@ -29,8 +29,9 @@ internal static class Shell
     public static string Run(string program, params string[] arguments)
     {
         Outcome outcome = Try(TimeSpan.FromSeconds(60), program, arguments);
-        Assert.True(outcome.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {outcome.ExitCode}: {outcome.Error}{outcome.Output}");
-        return outcome.Output;
+        return outcome.ExitCode == 0
+            ? outcome.Output
+            : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {outcome.ExitCode}: {outcome.Error}{outcome.Output}");
     }
 
     /// <summary>Runs a program inside a network namespace.</summary>

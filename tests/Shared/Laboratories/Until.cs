@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace Appliance.Tests.System.Harness;
+namespace Appliance.Tests.Shared.Laboratories;
 
 /// <summary>Waits for a condition that another process brings about, polling it, with a limit that fails the test.</summary>
 internal static class Until
@@ -10,7 +10,7 @@ internal static class Until
         long start = Stopwatch.GetTimestamp();
         while (!condition())
         {
-            Assert.True(Stopwatch.GetElapsedTime(start) < limit, $"after {limit.TotalSeconds} s still not true: {what}");
+            if (Stopwatch.GetElapsedTime(start) >= limit) throw new TimeoutException($"after {limit.TotalSeconds} s still not true: {what}");
             // Another process's state cannot be awaited; poll without taking a core from it.
             Thread.Sleep(10);
         }

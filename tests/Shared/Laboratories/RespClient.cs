@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 
-namespace Appliance.Tests.System.Harness;
+namespace Appliance.Tests.Shared.Laboratories;
 
 /// <summary>A minimal RESP2 client of the tests' own: pipelining, raw replies. Not thread-safe.</summary>
 internal sealed class RespClient : IDisposable
