@@ -3,7 +3,7 @@ using System.Diagnostics;
 using Appliance.Tests.Shared;
 using Appliance.Tests.Shared.Laboratories;
 
-namespace Appliance.Tests.System;
+namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold 4: a write that was acknowledged survives its primary; one that was lost stays lost.</summary>
 [Trait("Demand", "A14")]
@@ -79,7 +79,7 @@ public sealed class Acknowledged_writes
                 if (!reply.IsError) acknowledged.Add(answered);
             }
         }
-        catch (Exception exception) when (exception is IOException or global::System.Net.Sockets.SocketException)
+        catch (Exception exception) when (exception is IOException or System.Net.Sockets.SocketException)
         {
             // The primary died under this client, as the test wants: what was in flight has no known outcome.
         }

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using Appliance.Tests.Shared;
 using Appliance.Tests.Shared.Laboratories;
 
-namespace Appliance.Tests.System;
+namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold 3: one that stands still does not hold up the others.</summary>
 public sealed class Frozen_receiver

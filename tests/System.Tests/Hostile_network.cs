@@ -1,9 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
+using Appliance.Configuration;
 using Appliance.Tests.Shared;
 using Appliance.Tests.Shared.Laboratories;
 
-namespace Appliance.Tests.System;
+namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold 5: what strangers send is counted and refused, and changes nothing.</summary>
 public sealed class Hostile_network
@@ -25,7 +26,7 @@ public sealed class Hostile_network
         Assert.NotEmpty(captured);
         Write(writer, "new");
         lab.AwaitConverged(TimeSpan.FromSeconds(10));
-        long refusedBefore = target.RefusedDatagrams();
+        double refusedBefore = Refused(target);
         ulong incarnation = target.Status().GetProperty("incarnation").GetUInt64();
 
         int sent = 0;
@@ -45,7 +46,7 @@ public sealed class Hostile_network
             sent += 5;
         }
 
-        Until.True($"seed {seed}: {target.Id} counts what it refused", TimeSpan.FromSeconds(10), () => target.RefusedDatagrams() - refusedBefore >= sent / 5);
+        Until.True($"seed {seed}: {target.Id} counts what it refused", TimeSpan.FromSeconds(10), () => Refused(target) - refusedBefore >= sent / 5);
         for (int i = 0; i < Keys; i++) Assert.Equal("new", reader.Call("GET", $"k:{i}").Text);
         Assert.Equal(incarnation, target.Status().GetProperty("incarnation").GetUInt64());
         Assert.Equal("OK", writer.Call("SET", "after", "1").Text);
@@ -89,6 +90,8 @@ public sealed class Hostile_network
         }
     }
 
+    private static double Refused(LabNode node) => node.Metric("appliance_multicast_dropped_total");
+
     private static void Write(RespClient writer, string value)
     {
         for (int i = 0; i < Keys; i++) writer.Queue("SET", $"k:{i}", value);
@@ -106,7 +109,7 @@ public sealed class Hostile_network
 
         public static Wiretap Open(LabNode node) => NetworkNamespace.Run(node.Namespace, () =>
         {
-            (IPEndPoint group, IPAddress local) = node.GroupEndPoint();
+            (IPEndPoint group, IPAddress local) = GroupOf(node);
             var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 8 << 20 };
             socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
             socket.SetSocketOption(SocketOptionLevel.IP, SocketOptionName.MulticastInterface, local.GetAddressBytes());
@@ -114,6 +117,13 @@ public sealed class Hostile_network
             socket.Bind(group);
             return new Wiretap(socket, group);
         });
+
+        // The group's address and port stand in the node's configuration; its own address among the members.
+        private static (IPEndPoint Group, IPAddress Local) GroupOf(LabNode node)
+        {
+            ApplianceConfiguration configuration = ConfigurationLoader.Load(Path.Combine(Path.GetDirectoryName(node.Admin)!, "appliance.conf")).Configuration!;
+            return (new IPEndPoint(configuration.Group.Address, configuration.Group.Port), configuration.Group.AddressOf(node.Id)!);
+        }
 
         public List<byte[]> Take()
         {

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using Appliance.Tests.Shared;
-using Appliance.Tests.System.Harness;
+using Appliance.Tests.Systems.Harness;
 using Appliance.Tests.Shared.Laboratories;
 
-namespace Appliance.Tests.System;
+namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold 1: what the primary was told, all nodes hold, also on a lossy network.</summary>
 [Trait("Demand", "A12"), Trait("Demand", "A13")]
@@ -26,12 +26,12 @@ public sealed class Mirror_under_loss
     [RootFact]
     public void Random_commands_under_loss_leave_all_nodes_equal_to_the_model()
     {
-        const double percent = 1;
+        const int percent = 1;
         int commands = TestCounts.Of("system.mirror.commands");
         int seed = Environment.TickCount;
         var model = new KeyModel(seed, keys: Math.Max(1000, commands / 20));
         using Laboratory lab = Laboratory.Up();
-        lab.Lab("loss", "1");
+        lab.Lab("loss", $"{percent}");
         using RespClient writer = lab.Connect(lab.Primary);
 
         for (int sent = 0; sent < commands;)
@@ -47,7 +47,7 @@ public sealed class Mirror_under_loss
             }
         }
 
-        lab.AssertLossWasReal(percent);
+        LossAssert.WasReal(lab, percent);
         foreach (LabNode node in lab.Nodes)
         {
             using RespClient reader = lab.Connect(node);

@@ -1,8 +1,8 @@
 using Appliance.Tests.Shared;
-using Appliance.Tests.System.Harness;
+using Appliance.Tests.Systems.Harness;
 using Appliance.Tests.Shared.Laboratories;
 
-namespace Appliance.Tests.System;
+namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold 2: nodes that come back with empty memory converge; nothing stale stays, nothing is invented.</summary>
 [Trait("Demand", "A16")]
@@ -17,8 +17,8 @@ public sealed class Restarts
     [RootFact]
     public void A_member_away_longer_than_tombstones_are_kept_revives_no_deleted_record()
     {
-        // Memory forces the tombstones out while the member is cut off; alive, it keeps what it had.
-        using Laboratory lab = Laboratory.Up(3, "--set", "service demo.tombstone-retention=200ms");
+        // Cut off, the member keeps in memory what is deleted meanwhile.
+        using Laboratory lab = Laboratory.Up(3, "--set", "group.tombstone-retention=2s");
         using RespClient writer = lab.Connect(lab.Primary);
         const int keys = 2000;
         for (int i = 0; i < keys; i++) writer.Queue("SET", $"s:{i}", "old");
@@ -29,7 +29,7 @@ public sealed class Restarts
         lab.Lab("pull", away.Id, "sync");
         for (int i = 0; i < keys; i += 2) writer.Queue("DEL", $"s:{i}");
         Drain(writer, keys / 2);
-        Until.True("the tombstones are collected", TimeSpan.FromSeconds(20), () => lab.Primary.Tombstones() == 0);
+        Until.True("the tombstones are collected", TimeSpan.FromSeconds(20), () => lab.Primary.Metric("appliance_state_tombstones") == 0);
         lab.Lab("plug", away.Id, "sync");
         lab.AwaitConverged(TimeSpan.FromSeconds(20));
 

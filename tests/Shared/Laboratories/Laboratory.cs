@@ -77,12 +77,30 @@ internal sealed class Laboratory : IDisposable
     public RespClient Connect(LabNode node) =>
         NetworkNamespace.Run(ClientNamespace, () => RespClient.Connect(new IPEndPoint(node.Address, RespPort)));
 
-    public void Dispose() => Shell.Try(CommandLimit, Program, "lab", "down", "--name", _name);
-}
+    /// <summary>Waits until every node holds everything and nobody lags.</summary>
+    public void AwaitConverged(TimeSpan limit) =>
+        Until.True("all nodes are synchronised and nobody lags", limit, () => Nodes.All(static node => node.IsConverged()));
 
-/// <summary>One node of a <see cref="Laboratory"/>.</summary>
-internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string Namespace, IPAddress Address, string Admin)
-{
-    /// <summary>The node's own view: <c>appliance status --json</c>.</summary>
-    public JsonElement Status() => JsonDocument.Parse(Shell.Run(Laboratory.Program, "status", "--admin", Admin, "--json")).RootElement;
+    /// <summary>Waits until every node sees every other live and synchronised; they may lag while something is written.</summary>
+    public void AwaitSynchronised(TimeSpan limit) =>
+        Until.True("all nodes see each other synchronised", limit, () => Nodes.All(static node => node.Status().GetProperty("members").EnumerateArray().All(
+            static member => member.GetProperty("state").GetString() == "live" && member.GetProperty("synchronised").GetBoolean())));
+
+    /// <summary>What the packet filter dropped towards each receiver since the loss was set: asked share, packets seen, packets dropped.</summary>
+    public IReadOnlyList<(string To, double Percent, long Seen, long Dropped)> Losses() =>
+        [.. JsonDocument.Parse(Lab("loss", "--json")).RootElement.GetProperty("links").EnumerateArray().Select(link => (
+            link.GetProperty("to").GetString()!, link.GetProperty("percent").GetDouble(), link.GetProperty("seen").GetInt64(), link.GetProperty("touched").GetInt64()))];
+
+    /// <summary>Makes a new group key, gives it to every node and lets them seal with it, as docs/operations.md tells an operator to.</summary>
+    public void RotateGroupKey()
+    {
+        string keyFile = Path.Combine(StateDirectory, "group.key");
+        Shell.Run(Program, "keygen", "--add", keyFile);
+        foreach (LabNode node in Nodes) Shell.Run(Program, "reload", "--admin", node.Admin);
+    }
+
+    /// <summary>Where the laboratory keeps its files.</summary>
+    public string StateDirectory => Path.Combine(Environment.IsPrivilegedProcess ? "/run/appliance-lab" : Path.GetTempPath(), _name);
+
+    public void Dispose() => Shell.Try(CommandLimit, Program, "lab", "down", "--name", _name);
 }

@@ -1,7 +1,7 @@
 using System.Text;
 using Appliance.Tests.Shared.Laboratories;
 
-namespace Appliance.Tests.System.Harness;
+namespace Appliance.Tests.Systems.Harness;
 
 /// <summary>Random commands and what the keys must hold after them: the oracle of the mirror tests. The seed decides everything.</summary>
 internal sealed class KeyModel(int seed, int keys)
