@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Tests.Shared.Laboratories;
 
@@ -16,9 +17,9 @@ internal static partial class NetworkNamespace
         {
             try
             {
-                using (FileStream file = File.OpenRead(Path.Combine("/run/netns", name)))
+                using (SafeFileHandle file = File.OpenHandle(Path.Combine("/run/netns", name)))
                 {
-                    if (setns((int)file.SafeFileHandle.DangerousGetHandle(), CloneNewNet) != 0)
+                    if (setns(file, CloneNewNet) != 0)
                         throw new InvalidOperationException($"cannot enter network namespace {name}: errno {Marshal.GetLastPInvokeError()}");
                 }
                 result = function();
@@ -34,5 +35,5 @@ internal static partial class NetworkNamespace
     }
 
     [LibraryImport("libc", SetLastError = true)]
-    private static partial int setns(int descriptor, int type);
+    private static partial int setns(SafeFileHandle descriptor, int type);
 }
