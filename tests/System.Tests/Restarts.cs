@@ -61,7 +61,8 @@ public sealed class Restarts
         {
             using RespClient reader = lab.Connect(node);
             Until.True($"seed {seed}: {node.Id} holds {model.Count} live keys", TimeSpan.FromSeconds(30), () => reader.Call("DBSIZE").Text == model.Count.ToString());
-            Assert.Empty(model.Differences(reader));
+            List<string> differences = model.Differences(reader);
+            Assert.True(differences.Count == 0, $"seed {seed}: {node.Id}: {string.Join("; ", differences)}");
         }
     }
 

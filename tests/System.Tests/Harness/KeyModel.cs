@@ -56,7 +56,7 @@ internal sealed class KeyModel(int seed, int keys)
         return differences;
     }
 
-    private static string Shorten(string text) => text.Length <= 60 ? text : text[..60] + "...";
+    private static string Shorten(string text) => text.Length <= 200 ? text : text[..200] + "...";
 
     private static string Flatten(RespReply reply)
     {
