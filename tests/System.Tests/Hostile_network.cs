@@ -90,7 +90,7 @@ public sealed class Hostile_network
         }
     }
 
-    private static double Refused(LabNode node) => node.Metric("appliance_multicast_dropped_total");
+    private static double Refused(LabNode node) => node.Metric("appliance_multicast_dropped_.*");
 
     private static void Write(RespClient writer, string value)
     {

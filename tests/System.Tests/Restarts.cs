@@ -29,7 +29,7 @@ public sealed class Restarts
         lab.Lab("pull", away.Id, "sync");
         for (int i = 0; i < keys; i += 2) writer.Queue("DEL", $"s:{i}");
         Drain(writer, keys / 2);
-        Until.True("the tombstones are collected", TimeSpan.FromSeconds(20), () => lab.Primary.Metric("appliance_state_tombstones") == 0);
+        Until.True("the tombstones are collected", TimeSpan.FromSeconds(20), () => lab.Primary.Metric("appliance_service_tombstones") == 0);
         lab.Lab("plug", away.Id, "sync");
         lab.AwaitConverged(TimeSpan.FromSeconds(20));
 

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Appliance.Tests.Shared.Laboratories;
 
@@ -14,12 +15,15 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
     /// <summary>What it says of another member.</summary>
     public JsonElement Member(string id) => Status().GetProperty("members").EnumerateArray().Single(member => member.GetProperty("id").GetString() == id);
 
-    /// <summary>The sum of all samples of a metric, whatever their labels.</summary>
-    public double Metric(string name, string label = "") => Get("/metrics").Split('\n')
-        .Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{' && line.Contains(label, StringComparison.Ordinal))
-        .Select(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture))
-        .DefaultIfEmpty(double.NaN)
-        .Sum();
+    /// <summary>The sum of all samples of the metrics whose names match a pattern.</summary>
+    /// <exception cref="InvalidOperationException">There is no such metric: a test that asks for it would prove nothing.</exception>
+    public double Metric(string pattern)
+    {
+        double[] values = [.. Get("/metrics").Split('\n')
+            .Where(line => Regex.IsMatch(line, $"^(?:{pattern})[ {{]"))
+            .Select(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture))];
+        return values.Length > 0 ? values.Sum() : throw new InvalidOperationException($"node {Id} has no metric {pattern}");
+    }
 
     /// <summary>It holds everything, sees all others live and holding everything, and nobody lags behind it.</summary>
     public bool IsConverged()
