@@ -76,11 +76,12 @@ internal sealed class GroupSimulation : IDisposable
         SetLinks(_plan.Loss);
         for (int i = 0; i < _nodes.Length; i++)
         {
-            if (_random.Chance(0.7)) StartNode(0, _nodes[i]);
+            if (_plan.Kind == PlanKind.MulticastFails || _random.Chance(0.7)) StartNode(0, _nodes[i]);
             else _faults.StartLater(i, _random.Between(0, 3000) * Millisecond);
         }
         _faults.Schedule(_queue);
         _queue.Add(500 * Millisecond, EventKind.Offer, 0);
+        for (int i = 0; i < _plan.Floods; i++) _queue.Add(_random.Between(1000 * Millisecond, SimulationPlan.HealAt), EventKind.Flood, 0);
         _queue.Add(CheckInterval, EventKind.Check, 0);
         while (!_converged)
         {
@@ -107,7 +108,9 @@ internal sealed class GroupSimulation : IDisposable
             case EventKind.Round: _nodes[next.Node].OnRound(next.Time); break;
             case EventKind.Heartbeat: _nodes[next.Node].OnHeartbeat(next.Time, next.Argument); break;
             case EventKind.Fault: _faults.Step(next.Time, next.Argument, begins: next.Detail == 0); break;
-            case EventKind.Offer: Offer(next.Time); break;
+            case EventKind.Offer when next.Argument == 0: Offer(next.Time); break;
+            case EventKind.Offer: OfferTo(next.Time, _nodes[next.Node], _random.Between(5, 40)); break;
+            case EventKind.Flood: Flood(next.Time); break;
             case EventKind.Check: Check(next.Time); break;
         }
     }
@@ -115,7 +118,7 @@ internal sealed class GroupSimulation : IDisposable
     private void StartNode(long time, SimulatedNode node)
     {
         node.Start(time, self => new StreamApplication(self, _world, time));
-        _world.Trace.Add(time, node.Index, "starts, incarnation", (long)node.Incarnation);
+        _world.Trace.Event(time, node.Index, "starts, incarnation", (long)node.Incarnation);
     }
 
     private void SetLinks(double loss)
@@ -127,6 +130,7 @@ internal sealed class GroupSimulation : IDisposable
                 Link link = _network.Link(from, to);
                 link.Loss = _random.Chance(0.5) ? loss : loss * _random.Fraction();
                 link.Duplication = _plan.Duplication;
+                link.Replay = _plan.Kind == PlanKind.Leaves ? 0.5 : 0.05;
                 link.Reordering = _plan.Reordering;
                 link.Corruption = _plan.Corruption;
                 link.Delay = _random.Between(20_000L, 500_000);
@@ -142,12 +146,20 @@ internal sealed class GroupSimulation : IDisposable
         long interval = time >= SimulationPlan.PublishUntil ? Millisecond : _plan.OfferInterval;
         _queue.Add(time + _random.Between(0L, 2 * interval), EventKind.Offer, 0);
         SimulatedNode node = _nodes[_random.Below(_plan.Senders)];
-        if (!node.Alive || node.Leaving)
-        {
-            node = _nodes[_random.Below(_nodes.Length)];
-            if (!node.Alive || node.Leaving) return;
-        }
-        int messages = _random.Chance(0.5) ? 1 : _random.Between(1, _plan.BurstMessages);
+        if (!node.Alive || node.Leaving) node = _nodes[_random.Below(_nodes.Length)];
+        OfferTo(time, node, _random.Chance(0.5) ? 1 : _random.Between(1, _plan.BurstMessages));
+    }
+
+    // Far more at once than any window takes.
+    private void Flood(long time)
+    {
+        SimulatedNode node = _nodes[_random.Below(_plan.Senders)];
+        for (int i = _random.Between(10, 40); i > 0; i--) OfferTo(time, node, _random.Between(10, 50));
+    }
+
+    private void OfferTo(long time, SimulatedNode node, int messages)
+    {
+        if (!node.Alive || node.Leaving) return;
         bool atomic = messages > 1 && messages <= 10 && _random.Chance(0.5);
         int most = atomic ? _plan.MostBytes / messages : _plan.MostBytes;
         Offer offer = new(_random.Next(), messages, atomic, _random.Chance(0.2), most);
@@ -160,8 +172,11 @@ internal sealed class GroupSimulation : IDisposable
         foreach (SimulatedNode node in _nodes)
         {
             if (!node.Alive) continue;
-            ((StreamApplication)node.Application).CheckAcknowledgements();
+            StreamApplication application = (StreamApplication)node.Application;
+            application.CheckAcknowledgements();
+            if (node.Frozen == 0 && node.Stalled == 0) application.Publisher.CheckRefusal(time);
             GroupChecks.Memory(node, _plan);
+            _world.Expectations.CheckPaths(node);
         }
         if (!_healed && time >= SimulationPlan.HealAt + Millisecond)
         {
@@ -170,7 +185,11 @@ internal sealed class GroupSimulation : IDisposable
         }
         if (time < SimulationPlan.LeastDuration) return;
         string? missing = _world.PublishedInRun < SimulationPlan.LeastPublishes ? $"only {_world.PublishedInRun} messages could be published" : GroupChecks.NotYetConverged(_nodes, _world);
-        if (missing is null) _converged = true;
+        if (missing is null)
+        {
+            _converged = true;
+            _world.Totals.LongestConvergence = time - SimulationPlan.LeastDuration;
+        }
         else if (time >= SimulationPlan.GiveUpAt) throw new InvariantViolation($"waits for ever: {missing}");
     }
 }

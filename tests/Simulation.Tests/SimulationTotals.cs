@@ -37,6 +37,12 @@ internal sealed class SimulationTotals
     /// <summary>Members that became synchronised by a snapshot.</summary>
     internal long Snapshots { get; set; }
 
+    /// <summary>Longest time for which publishing was refused, in virtual nanoseconds.</summary>
+    internal long LongestRefusal { get; set; }
+
+    /// <summary>Longest time from the end of all faults and of publishing to convergence, in virtual nanoseconds.</summary>
+    internal long LongestConvergence { get; set; }
+
     /// <summary>Lives of nodes.</summary>
     internal long Lives { get; set; }
 
@@ -71,6 +77,8 @@ internal sealed class SimulationTotals
         Refusals += other.Refusals;
         Snapshots += other.Snapshots;
         Lives += other.Lives;
+        LongestRefusal = Math.Max(LongestRefusal, other.LongestRefusal);
+        LongestConvergence = Math.Max(LongestConvergence, other.LongestConvergence);
         AddEach(_engine, other._engine);
         AddEach(_network, other._network);
         AddEach(_gaps, other._gaps);
@@ -98,6 +106,8 @@ internal sealed class SimulationTotals
         yield return (nameof(Publishes), Publishes);
         yield return (nameof(Refusals), Refusals);
         yield return (nameof(Snapshots), Snapshots);
+        yield return ("LongestRefusalMilliseconds", LongestRefusal / 1_000_000);
+        yield return ("LongestConvergenceMilliseconds", LongestConvergence / 1_000_000);
         for (int i = 0; i < _gaps.Length; i++) yield return ($"Gap.{(GapReason)i}", _gaps[i]);
         for (int i = 0; i < _changes.Length; i++) yield return ($"Member.{(MemberChange)i}", _changes[i]);
         for (int i = 0; i < _faults.Length; i++) yield return ($"Fault.{(FaultKind)i}", _faults[i]);

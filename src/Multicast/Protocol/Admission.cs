@@ -155,6 +155,11 @@ internal sealed class Admission
             if (!peer.EndPoint.Equals(source)) peer.EndPoint = source;
             return DropReason.None;
         }
+        if (_peers.Departed.Contains(header.Node, header.Incarnation))
+        {
+            refusal = new Refusal(RefusalReason.StaleIncarnation, header.Incarnation, null);                   // P-37
+            return DropReason.StaleIncarnation;
+        }
         var refused = JudgeNewcomer(now, introduction);
         if (refused != RefusalReason.None)
         {

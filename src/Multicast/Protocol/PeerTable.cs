@@ -22,6 +22,9 @@ internal sealed class PeerTable : IDisposable
     /// <summary>The same as the state layer sees them.</summary>
     public IReadOnlyList<GroupMember> Members => _members;
 
+    /// <summary>Lives that said goodbye.</summary>
+    public DepartedLives Departed { get; } = new();
+
     /// <summary>Members that get everything by unicast.</summary>
     public int ByUnicastCount { get; set; }
 
@@ -63,6 +66,7 @@ internal sealed class PeerTable : IDisposable
     /// <summary>Removes a life and frees its memory.</summary>
     public void Remove(Peer peer)
     {
+        if (peer.Leaving) Departed.Add(peer.Node, peer.Incarnation);
         _peers.Remove(peer);
         _members.Remove(peer.Member);
         _byNode.Remove(peer.Node);

@@ -83,8 +83,9 @@ internal sealed class RepairService
             peer.View.TryNext(out ulong sequence);
             if (!_sender.TryGetSent(sequence, out var original)) continue;
             ulong others = OthersWanting(peer, sequence);
-            bool toGroup = others != 0 || _peers.IsLarge;
             ulong own = 1UL << peer.Ordinal;
+            // Who asks again for what went to the group may be one whom multicast does not reach: P-69.
+            bool toGroup = (others != 0 || _peers.IsLarge) && !_sender.WasRepairedFor(sequence, own);
             if (!_sender.TryClaimRepair(now, sequence, toGroup ? ulong.MaxValue : own, own, holdOff))
             {
                 _context.Counters.RepairRequestsCrossed++;

@@ -163,6 +163,9 @@ internal sealed class StreamSender : IDisposable
         return true;
     }
 
+    /// <summary>Whether a repair went to one of these members before.</summary>
+    public bool WasRepairedFor(ulong sequence, ulong members) => (_repairedFor[_ring.IndexOf(sequence)] & members) != 0;
+
     public void Dispose() => _ring.Dispose();
 
     private bool TryMakeRoom<TSink>(Timestamp now, int messageBytes, bool continues, ref TSink sink) where TSink : struct, IEngineSink

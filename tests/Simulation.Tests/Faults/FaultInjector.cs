@@ -14,6 +14,7 @@ internal sealed class FaultInjector
     private const double StormLoss = 0.3;
     private const ushort NewKey = 2;
     private const long NeverBegan = -1;
+    private const long BurstLead = 1_500_000;
     private readonly VirtualNetwork _network;
     private readonly SimulatedNode[] _nodes;
     private readonly StreamWorld _world;
@@ -41,6 +42,9 @@ internal sealed class FaultInjector
         for (int i = 0; i < _faults.Count; i++)
         {
             if (_faults[i].From != NeverBegan) queue.Add(_faults[i].From, EventKind.Fault, _faults[i].Node, i);
+            // Who goes, goes in the middle of something: part of it is received by some and not by others.
+            if (_faults[i].Kind is FaultKind.Crash or FaultKind.Leave && _faults[i].From > BurstLead)
+                queue.Add(_faults[i].From - _random.Between(0L, BurstLead), EventKind.Offer, _faults[i].Node, 1);
             if (_faults[i].Through != long.MaxValue) queue.Add(_faults[i].Through, EventKind.Fault, _faults[i].Node, i, 1);
         }
     }
@@ -56,7 +60,7 @@ internal sealed class FaultInjector
     internal void Step(long time, int index, bool begins)
     {
         Fault fault = _faults[index];
-        _world.Trace.Add(time, fault.Node, begins ? "fault begins: kind, other" : "fault ends: kind, other", (long)fault.Kind, fault.Other);
+        _world.Trace.Event(time, fault.Node, begins ? "fault begins: kind, other" : "fault ends: kind, other", (long)fault.Kind, fault.Other);
         if (begins) _world.Totals.Fault(fault.Kind);
         SimulatedNode node = _nodes[fault.Node];
         int change = begins ? 1 : -1;
@@ -64,8 +68,12 @@ internal sealed class FaultInjector
         {
             case FaultKind.OneWay: _network.Link(fault.Node, fault.Other).Cuts += change; break;
             case FaultKind.Partition: Partition(fault.Other, change); break;
-            case FaultKind.MulticastCut: CutMulticast(fault.Node, change); break;
+            case FaultKind.MulticastCut: CutMulticast(time, fault.Node, change); break;
             case FaultKind.Freeze: Halt(time, node, begins, loopOnly: false); break;
+            case FaultKind.Suspend:
+                node.SetDeaf(begins);
+                Halt(time, node, begins, loopOnly: false);
+                break;
             case FaultKind.Stall: Halt(time, node, begins, loopOnly: true); break;
             case FaultKind.Crash: Crash(time, node, begins); break;
             case FaultKind.Leave: Leave(time, node, begins); break;
@@ -101,8 +109,9 @@ internal sealed class FaultInjector
         }
     }
 
-    private void CutMulticast(int node, int change)
+    private void CutMulticast(long time, int node, int change)
     {
+        _world.MulticastCutSince[node] = change > 0 ? time : long.MaxValue;
         for (int from = 0; from < _nodes.Length; from++) _network.Link(from, node).MulticastCuts += change;
     }
 

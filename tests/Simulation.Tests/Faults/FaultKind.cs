@@ -15,6 +15,9 @@ internal enum FaultKind : byte
     /// <summary>A process is frozen; its sockets fill.</summary>
     Freeze,
 
+    /// <summary>A whole machine stands still, as a virtual one may: what arrives meanwhile is lost.</summary>
+    Suspend,
+
     /// <summary>A process's loop hangs; its heartbeat thread goes on.</summary>
     Stall,
 

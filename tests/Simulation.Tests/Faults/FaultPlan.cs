@@ -13,6 +13,32 @@ internal static class FaultPlan
     internal static List<Fault> Make(SimulationPlan plan, SimulationRandom random)
     {
         List<Fault> faults = [];
+        switch (plan.Kind)
+        {
+            case PlanKind.Crashes: AddOneByOne(plan, random, faults, FaultKind.Crash, 4_000, 4_000); break;
+            case PlanKind.MulticastFails: AddOneByOne(plan, random, faults, FaultKind.MulticastCut, 1_000, 5_300); break;
+            case PlanKind.Pauses: AddOneByOne(plan, random, faults, random.Chance(0.5) ? FaultKind.Freeze : FaultKind.Suspend, 5, 3_000); break;
+            case PlanKind.Leaves: AddOneByOne(plan, random, faults, FaultKind.Leave, 3_000, 4_000); break;
+            case PlanKind.Mixed: AddMixed(plan, random, faults); break;
+            default: break;
+        }
+        if (plan.Options.Security == GroupSecurity.Sealed && random.Chance(0.3)) AddKeyRotation(plan, random, faults);
+        return faults;
+    }
+
+    // One after the other. A crash lasts so long that the survivors have completed the stream before its sender returns.
+    private static void AddOneByOne(SimulationPlan plan, SimulationRandom random, List<Fault> faults, FaultKind kind, long leastMilliseconds, long mostMilliseconds)
+    {
+        const long slot = 5_600 * Millisecond;
+        for (int i = 0; i < plan.Faults; i++)
+        {
+            long from = FirstFault + i * slot + random.Between(0L, 500 * Millisecond);
+            faults.Add(new Fault(kind, from, from + random.Between(leastMilliseconds, mostMilliseconds) * Millisecond, random.Below(plan.Nodes), 0));
+        }
+    }
+
+    private static void AddMixed(SimulationPlan plan, SimulationRandom random, List<Fault> faults)
+    {
         int dead = 0;
         for (int i = 0; i < plan.Faults; i++)
         {
@@ -28,8 +54,6 @@ internal static class FaultPlan
             }
             faults.Add(new Fault(kind, from, through, node, other));
         }
-        if (plan.Options.Security == GroupSecurity.Sealed && random.Chance(0.3)) AddKeyRotation(plan, random, faults);
-        return faults;
     }
 
     private static void AddKeyRotation(SimulationPlan plan, SimulationRandom random, List<Fault> faults)
@@ -52,7 +76,7 @@ internal static class FaultPlan
 
     private static long Duration(FaultKind kind, SimulationRandom random) => kind switch
     {
-        FaultKind.Freeze or FaultKind.Stall => Millisecond * (random.Chance(0.5) ? random.Between(5L, 200) : random.Between(200L, 6000)),
+        FaultKind.Freeze or FaultKind.Suspend or FaultKind.Stall => Millisecond * (random.Chance(0.5) ? random.Between(5L, 200) : random.Between(200L, 6000)),
         FaultKind.Crash or FaultKind.Leave => Millisecond * random.Between(5L, 5000),
         FaultKind.MulticastCut => Millisecond * random.Between(1000L, 8000),
         _ => Millisecond * random.Between(20L, 5000),

@@ -18,6 +18,9 @@ internal enum EventKind : byte
     /// <summary>A node's workload offers messages.</summary>
     Offer,
 
+    /// <summary>A node's workload offers far more than the group takes.</summary>
+    Flood,
+
     /// <summary>A virtual synchronisation transfer goes one step on; the argument is its slot.</summary>
     Transfer,
 

@@ -58,7 +58,7 @@ internal sealed class MutantCompiler
         foreach (string path in Below("src/Multicast"))
         {
             bool needsLinux = path.Contains("/Interop/", StringComparison.Ordinal) || path.Contains("/Transport/", StringComparison.Ordinal);
-            bool isAboveEngine = Path.GetDirectoryName(path) == "src/Multicast" && Path.GetFileName(path) is "MulticastGroup.cs" or "GroupSettings.cs";
+            bool isAboveEngine = Path.GetDirectoryName(path) == "src/Multicast" && File.ReadAllText(RepositoryRoot.File(path)).Contains("Appliance.Multicast.Transport", StringComparison.Ordinal);
             if (!needsLinux && !isAboveEngine) yield return path;
         }
         foreach (string path in Below("tests/Simulation.Tests"))

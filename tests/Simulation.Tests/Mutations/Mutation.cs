@@ -5,7 +5,7 @@ namespace Appliance.Tests.Simulation.Mutations;
 /// <param name="File">Path below the repository.</param>
 /// <param name="Find">Text that stands there exactly once.</param>
 /// <param name="Replacement">What stands there in the mutant.</param>
-public sealed record Mutation(string Name, string File, string Find, string Replacement)
+internal sealed record Mutation(string Name, string File, string Find, string Replacement)
 {
     /// <inheritdoc/>
     public override string ToString() => Name;

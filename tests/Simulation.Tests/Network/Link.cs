@@ -9,6 +9,9 @@ internal sealed class Link
     /// <summary>Share of datagrams that arrive twice.</summary>
     internal double Duplication { get; set; }
 
+    /// <summary>Share of the duplicates that come seconds later, when what they said is long past.</summary>
+    internal double Replay { get; set; }
+
     /// <summary>Share of datagrams that take a detour and are overtaken.</summary>
     internal double Reordering { get; set; }
 

@@ -1,6 +1,6 @@
 namespace Appliance.Tests.Simulation.Network;
 
-/// <summary>A datagram on its way: one copy shared by all its receivers, each of which copies it before the engine opens it in place.</summary>
+/// <summary>A datagram on its way: one copy shared by all its receivers.</summary>
 internal sealed class Packet
 {
     /// <summary>Largest datagram that the virtual network carries.</summary>

@@ -159,7 +159,7 @@ internal sealed class VirtualNetwork
         if (_random.Chance(link.Duplication))
         {
             Counters.Duplicated++;
-            long later = _random.Chance(0.05) ? 2_000_000_000 : 2_000_000; // now and then it is a replay of something long past
+            long later = _random.Chance(link.Replay) ? 6_000_000_000 : 2_000_000;
             Schedule(arrival + _random.Between(0L, later), to, slot, socket);
         }
     }

@@ -28,6 +28,7 @@ internal sealed class SimulatedNode : IGroup, IDisposable
     private INodeApplication? _application;
     private bool _linkChanged;
     private bool _linkUp = true;
+    private int _deaf;
 
     internal SimulatedNode(int index, EngineOptions options, EventQueue queue, VirtualNetwork network, NodeClock clock, SimulationRandom random, int socketCapacity)
     {
@@ -63,6 +64,9 @@ internal sealed class SimulatedNode : IGroup, IDisposable
 
     /// <summary>Faults that keep only the loop from turning.</summary>
     internal int Stalled { get; private set; }
+
+    /// <summary>Since when neither the process nor its loop was stopped (as far as it is not stopped now).</summary>
+    internal long RunningSince { get; private set; }
 
     /// <summary>Least time between rounds in nanoseconds: large for a node that cannot keep up.</summary>
     internal long RoundInterval { get; set; }
@@ -126,7 +130,7 @@ internal sealed class SimulatedNode : IGroup, IDisposable
         };
         _engine = new GroupEngine(_options with { Keys = [.. _keys] }, identity, _application);
         Leaving = false;
-        _lastRound = time;
+        _lastRound = RunningSince = time;
         _linkChanged = !_linkUp;
         Wake(time);
         _heartbeatTimer++;
@@ -146,7 +150,7 @@ internal sealed class SimulatedNode : IGroup, IDisposable
             while (socket.TryTake(out int packet, out _)) _network.Packets.Release(packet);
         }
         _scheduledRound = long.MaxValue;
-        Frozen = Stalled = 0;
+        Frozen = Stalled = _deaf = 0;
         RoundInterval = 0;
         DrainLimit = 256;
     }
@@ -157,6 +161,7 @@ internal sealed class SimulatedNode : IGroup, IDisposable
         SetTime(time);
         NodeSink sink = new(_network, Index, _options.Transport);
         Engine.Leave(Now, ref sink);
+        Application.OnLeaving();
         Leaving = true;
         Wake(time);
     }
@@ -191,12 +196,16 @@ internal sealed class SimulatedNode : IGroup, IDisposable
         else Frozen++;
     }
 
+    /// <summary>The machine takes nothing from the wire, or does again.</summary>
+    internal void SetDeaf(bool deaf) => _deaf = Math.Max(0, _deaf + (deaf ? 1 : -1));
+
     /// <summary>Lets it go on.</summary>
     internal void Continue(long time, bool loopOnly)
     {
         if (loopOnly) Stalled = Math.Max(0, Stalled - 1);
         else Frozen = Math.Max(0, Frozen - 1);
         if (!loopOnly) _thawed = time;
+        RunningSince = time;
         Wake(time);
     }
 
@@ -211,7 +220,7 @@ internal sealed class SimulatedNode : IGroup, IDisposable
     /// <summary>A datagram reaches a socket.</summary>
     internal void OnArrival(long time, int packet, SocketKind socket)
     {
-        if (_engine is null || !_sockets[(int)socket].TryAdd(packet, time))
+        if (_engine is null || _deaf > 0 || !_sockets[(int)socket].TryAdd(packet, time))
         {
             if (_engine is not null) _network.Counters.Overflowed++;
             _network.Packets.Release(packet);
@@ -259,7 +268,15 @@ internal sealed class SimulatedNode : IGroup, IDisposable
         _application!.OnRound(time);
         engine.Flush(Now, ref sink);
         if (engine.NextDeadline <= Now) engine.OnTick(Now, WallMilliseconds, ref sink);
-        ScheduleNext(time);
+        if (Leaving && engine.IsDrained)
+        {
+            _application.OnDrained();
+            Crash();
+        }
+        else
+        {
+            ScheduleNext(time);
+        }
     }
 
     /// <inheritdoc/>
@@ -303,12 +320,9 @@ internal sealed class SimulatedNode : IGroup, IDisposable
             while (left > 0 && _sockets[kind].TryTake(out int slot, out long receivedAt))
             {
                 Packet packet = _network.Packets[slot];
-                Span<byte> datagram = _scratch.AsSpan(0, packet.Length);
-                packet.Bytes.AsSpan(0, packet.Length).CopyTo(datagram);
-                int source = packet.Source;
-                _network.Packets.Release(slot);
                 Timestamp received = kind == (int)SocketKind.Heartbeat ? Clock.Monotonic(Math.Max(receivedAt, _thawed)) : Now;
-                engine.OnDatagram(received, WallMilliseconds, datagram, _network.EndPointOf(source), (ReceivePath)kind, ref sink);
+                engine.OnDatagram(received, WallMilliseconds, packet.Bytes.AsSpan(0, packet.Length), _network.EndPointOf(packet.Source), (ReceivePath)kind, ref sink);
+                _network.Packets.Release(slot);
                 any = true;
                 left--;
             }

@@ -51,7 +51,7 @@ internal sealed class StreamApplication : INodeApplication
     public void OnDeliver(GroupMember sender, ulong throughSequence, MessageRun run)
     {
         ReceivedStream received = Stream(sender);
-        _world.Trace.Add(_world.Time, _node.Index, "delivered of stream, through", received.Stream.Number, (long)throughSequence);
+        _world.Trace.Traffic(_world.Time, _node.Index, "delivered of stream, through", received.Stream.Number, (long)throughSequence);
         received.Deliver(throughSequence, run);
     }
 
@@ -59,18 +59,22 @@ internal sealed class StreamApplication : INodeApplication
     public void OnStreamGap(GroupMember sender, ulong from, ulong through, GapReason reason)
     {
         ReceivedStream received = Stream(sender);
-        _world.Trace.Add(_world.Time, _node.Index, $"gap ({reason}) in stream, from, through", received.Stream.Number, (long)from, (long)through);
+        _world.Trace.Event(_world.Time, _node.Index, $"gap ({reason}) in stream, from, through", received.Stream.Number, (long)from, (long)through);
         _world.Totals.Gap(reason);
         received.Gap(from, through);
+        _world.Expectations.OnGap(_life, received, from, through, reason);
         SetSynchronised(false);
     }
 
     /// <inheritdoc/>
     public void OnMemberChanged(GroupMember member, MemberChange change)
     {
-        _world.Trace.Add(_world.Time, _node.Index, $"{member.Name}: {change}", (long)member.Incarnation);
+        _world.Trace.Event(_world.Time, _node.Index, $"{member.Name}: {change}", (long)member.Incarnation);
         _world.Totals.Change(change);
-        if (_world.Ledger.Of(member) == _life) throw new InvariantViolation($"{_node.Name} sees itself as a member");
+        LifeLedger other = _world.Ledger.Of(member);
+        if (change == MemberChange.Suspected) _world.Expectations.OnSuspected(_life, other);
+        if (change == MemberChange.Left) _world.Expectations.OnLeft(_life, other);
+        if (other == _life) throw new InvariantViolation($"{_node.Name} sees itself as a member");
     }
 
     /// <inheritdoc/>
@@ -78,6 +82,22 @@ internal sealed class StreamApplication : INodeApplication
 
     /// <inheritdoc/>
     public void OnWindowOpen() => _publisher.OnWindowOpen();
+
+    /// <inheritdoc/>
+    public void OnLeaving() => _life.SaidGoodbye = true;
+
+    /// <inheritdoc/>
+    public void OnDrained()
+    {
+        foreach (GroupMember member in _node.Members)
+        {
+            LifeLedger life = _world.Ledger.Of(member);
+            if (!member.WaitedFor || !life.Running) continue;
+            ulong received = life.Received(_life.Published).Through;
+            if (received < _life.Published.Through)
+                throw new InvariantViolation($"{_node.Name} left although {member.Name} got its stream through {received} of {_life.Published.Through}");
+        }
+    }
 
     /// <summary>What is acknowledged is applied: a member that claims to have applied a sequence has been given everything through it.</summary>
     internal void CheckAcknowledgements()
@@ -100,6 +120,7 @@ internal sealed class StreamApplication : INodeApplication
     public void Dispose()
     {
         _life.Running = false;
+        _life.EndedAt = _world.Time;
         _life.Synchronised = false;
     }
 
@@ -117,7 +138,7 @@ internal sealed class StreamApplication : INodeApplication
         _life.Synchronised = synchronised;
         _source = null;
         _transferDone = long.MaxValue;
-        _world.Trace.Add(_world.Time, _node.Index, synchronised ? "is synchronised" : "is no longer synchronised");
+        _world.Trace.Event(_world.Time, _node.Index, synchronised ? "is synchronised" : "is no longer synchronised");
         _node.DeclareSynchronised(synchronised);
     }
 
@@ -168,7 +189,9 @@ internal sealed class StreamApplication : INodeApplication
         foreach (ReceivedStream received in _life.AllReceived)
         {
             if (received.OpenGapFrom == 0 || received.Stream == source.Published) continue;
-            if (source.Received(received.Stream).Through < received.GapThrough) return false;
+            ulong through = source.Received(received.Stream).Through;
+            bool beganLater = through == 0 && !_world.Ledger.Lives[received.Stream.Number].Running; // what that life left, the source got by its own snapshot
+            if (!beganLater && through < received.GapThrough) return false;
         }
         return true;
     }

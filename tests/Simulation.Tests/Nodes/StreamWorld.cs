@@ -34,8 +34,14 @@ internal sealed class StreamWorld
     /// <summary>Messages published in this run.</summary>
     internal int PublishedInRun { get; set; }
 
+    /// <summary>What the plan allows to go wrong, and what not.</summary>
+    internal Expectations Expectations => field ??= new Expectations(this);
+
     /// <summary>The nodes by index.</summary>
     internal SimulatedNode[] Nodes { get; set; } = [];
+
+    /// <summary>By node: since when multicast does not reach it; the largest number while it does.</summary>
+    internal long[] MulticastCutSince { get; } = [.. Enumerable.Repeat(long.MaxValue, 16)];
 
     /// <summary>Whether no node below an index runs.</summary>
     internal bool IsLowestRunning(int index)

@@ -28,6 +28,11 @@ internal static class GroupChecks
             StreamApplication application = (StreamApplication)node.Application;
             if (application.Publisher.Waiting > 0) return $"{node.Name} has {application.Publisher.Waiting} batches that it cannot publish";
             if (!application.Life.Synchronised) return $"{node.Name} is not synchronised";
+        }
+        foreach (SimulatedNode node in nodes)
+        {
+            if (!node.Alive) continue;
+            StreamApplication application = (StreamApplication)node.Application;
             foreach (SimulatedNode other in nodes)
             {
                 if (other == node || !other.Alive) continue;
@@ -40,6 +45,23 @@ internal static class GroupChecks
                     return $"{node.Name} still takes {member.Name}/{member.Incarnation} for live, which is dead";
             }
         }
+        return world.Plan.Kind == PlanKind.Crashes ? Disagreement(world.Ledger) : null;
+    }
+
+    // Where a dead sender's stream ends: the survivors complete each other, so all who received it end at the same place.
+    private static string? Disagreement(GroupLedger ledger)
+    {
+        foreach (LifeLedger dead in ledger.Lives)
+        {
+            if (dead.Running) continue;
+            ReceivedStream? first = null;
+            foreach (LifeLedger survivor in ledger.Lives)
+            {
+                if (!survivor.Running || survivor.Received(dead.Published) is not { Through: > 0 } received) continue;
+                first ??= received;
+                if (received.Through != first.Through) return $"{first} but {received}";
+            }
+        }
         return null;
     }
 
@@ -49,6 +71,7 @@ internal static class GroupChecks
         if (member is null) return $"{sender.Name} does not know {receiver.Name}/{receiver.Incarnation}";
         if (member.State != MemberState.Live) return $"{sender.Name} sees {receiver.Name} as {member.State}";
         if (!member.WaitedFor) return $"{sender.Name} does not wait for {receiver.Name}";
+        if (member.ByUnicast) return $"{sender.Name} still sends to {receiver.Name} by unicast";
         if (!member.Synchronised) return $"{sender.Name} takes {receiver.Name} for not synchronised";
         ReceivedStream received = ((StreamApplication)receiver.Application).Life.Received(life.Published);
         ulong through = life.Published.Through;

@@ -11,6 +11,9 @@ internal sealed class GroupLedger
     /// <summary>All lives in the order in which they began.</summary>
     internal IReadOnlyList<LifeLedger> Lives => _inOrder;
 
+    /// <summary>Whether a life is the newest of its node.</summary>
+    internal bool IsNewest(LifeLedger life) => _inOrder.FindLast(other => other.Node == life.Node) == life;
+
     /// <summary>A node starts a life.</summary>
     internal LifeLedger Begin(int node, NodeId id, ulong incarnation)
     {
@@ -52,6 +55,12 @@ internal sealed class LifeLedger
 
     /// <summary>The process runs.</summary>
     internal bool Running { get; set; } = true;
+
+    /// <summary>When the life ended, in virtual nanoseconds; the largest number while it runs.</summary>
+    internal long EndedAt { get; set; } = long.MaxValue;
+
+    /// <summary>It said goodbye.</summary>
+    internal bool SaidGoodbye { get; set; }
 
     /// <summary>It holds everything that the group holds.</summary>
     internal bool Synchronised { get; set; }

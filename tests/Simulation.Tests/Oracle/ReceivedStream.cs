@@ -7,6 +7,7 @@ internal sealed class ReceivedStream
 {
     private readonly StreamLedger _stream;
     private readonly string _receiver;
+    private readonly List<(ulong From, ulong Through)> _gaps = [];
 
     internal ReceivedStream(StreamLedger stream, string receiver)
     {
@@ -57,13 +58,20 @@ internal sealed class ReceivedStream
         if (from <= Through) throw Violation($"gap from {from} covers what was already delivered or reported through {Through}");
         if (from > Through + 1) throw Violation($"gap from {from} leaves out what follows {Through}");
         if (OpenGapFrom == 0) OpenGapFrom = from;
+        _gaps.Add((from, through));
         GapThrough = through;
         while (Next < _stream.Count && _stream[Next].BatchThrough <= through) Next++;
         Advance(through, "gap");
     }
 
+    /// <summary>Whether all of a range was delivered.</summary>
+    internal bool Has(ulong from, ulong through) => Through >= through && !_gaps.Exists(gap => gap.From <= through && gap.Through >= from);
+
     /// <summary>The effect of all gaps was obtained from a snapshot.</summary>
     internal void CloseGaps() => OpenGapFrom = 0;
+
+    /// <inheritdoc/>
+    public override string ToString() => $"{_receiver} got stream {_stream.Number} of node {_stream.Node} through {Through}";
 
     private void Advance(ulong through, string by)
     {

@@ -9,12 +9,14 @@ namespace Appliance.Tests.Simulation.Workload;
 internal sealed class Publisher
 {
     private const int MostWaiting = 64;
+    private const long LongestRefusal = 12_000_000_000;
     private readonly SimulatedNode _node;
     private readonly LifeLedger _life;
     private readonly StreamWorld _world;
     private readonly Queue<Offer> _waiting = new();
     private readonly byte[] _scratch;
     private bool _refused;
+    private long _refusedAt;
     private int _sentOfFirst;
 
     internal Publisher(SimulatedNode node, LifeLedger life, StreamWorld world)
@@ -29,7 +31,7 @@ internal sealed class Publisher
     internal int Waiting => _waiting.Count;
 
     /// <summary>When it wants to try again: at once when something waits and nothing was refused.</summary>
-    internal long NextDeadline => _waiting.Count > 0 && !_refused ? 0 : long.MaxValue;
+    internal long NextDeadline => _waiting.Count > 0 && !_refused && !_node.Leaving ? 0 : long.MaxValue;
 
     /// <summary>Takes a batch of messages of random sizes; refuses when too much waits (a listener stops reading then).</summary>
     internal bool TryOffer(in Offer offer)
@@ -40,12 +42,24 @@ internal sealed class Publisher
     }
 
     /// <summary>The window is open again.</summary>
-    internal void OnWindowOpen() => _refused = false;
+    internal void OnWindowOpen()
+    {
+        if (!_refused) return;
+        _refused = false;
+        _world.Totals.LongestRefusal = Math.Max(_world.Totals.LongestRefusal, _world.Time - _refusedAt);
+    }
+
+    /// <summary>The flow window must not stay closed: whoever keeps it closed is ejected. The bound is generous; it is not for speed but against waiting for ever.</summary>
+    internal void CheckRefusal(long time)
+    {
+        if (_refused && time - Math.Max(_refusedAt, _node.RunningSince) > LongestRefusal)
+            throw new InvariantViolation($"{_node.Name} could not publish for {(time - _refusedAt) / 1e9:F1} s");
+    }
 
     /// <summary>Publishes until the window closes.</summary>
     internal void Publish(long time)
     {
-        while (!_refused && _waiting.TryPeek(out Offer offer))
+        while (!_refused && !_node.Leaving && _waiting.TryPeek(out Offer offer))
         {
             SimulationRandom sizes = new(offer.Seed);
             for (int i = 0; i < offer.Messages; i++)
@@ -69,12 +83,13 @@ internal sealed class Publisher
         {
             if (offer.Atomic && index > 0) throw new InvariantViolation($"{_node.Name}: publishing was refused inside a batch");
             _refused = true;
+            _refusedAt = time;
             _world.Totals.Refusals++;
-            _world.Trace.Add(time, _node.Index, "publishing refused; published so far", _life.Published.Count, (long)_node.PublishedThrough);
+            _world.Trace.Event(time, _node.Index, "publishing refused; published so far", _life.Published.Count, (long)_node.PublishedThrough);
             return false;
         }
         _life.Published.Add(length, sequence, continues);
-        _world.Trace.Add(time, _node.Index, "published message of length, complete at", _life.Published.Count - 1, length, (long)sequence);
+        _world.Trace.Traffic(time, _node.Index, "published message of length, complete at", _life.Published.Count - 1, length, (long)sequence);
         _world.Totals.Publishes++;
         _world.PublishedInRun++;
         _sentOfFirst = index + 1;
