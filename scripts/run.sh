@@ -9,6 +9,7 @@ cleaned=
 cleanup() {
   [ -n "$cleaned" ] && return
   cleaned=1
+  [ -n "${watch:-}" ] && kill "$watch" 2>/dev/null && wait "$watch" 2>/dev/null
   "$appliance" lab down --name $name
   echo "ended; nothing is left"
 }

@@ -1,4 +1,3 @@
-using System.Reflection;
 using Appliance.Multicast.Protocol;
 using Appliance.Multicast.Transport;
 
@@ -7,7 +6,6 @@ namespace Appliance.Multicast;
 /// <summary>What a group is doing, for status pages and metrics. A picture of one moment, but <see cref="Transport"/> and the histogram stay live.</summary>
 public sealed record MulticastStatus
 {
-    private static readonly FieldInfo[] CounterFields = typeof(EngineCounters).GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic);
 
     /// <summary>Name of the interface.</summary>
     public required string Interface { get; init; }
@@ -78,11 +76,6 @@ public sealed record MulticastStatus
     /// <summary>What an operator should look at, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => GroupWarnings.Collect(this);
 
-    internal static IReadOnlyList<KeyValuePair<string, long>> Read(EngineCounters counters)
-    {
-        List<KeyValuePair<string, long>> values = new(CounterFields.Length);
-        foreach (FieldInfo field in CounterFields)
-            if (field.GetValue(counters) is long value) values.Add(new(field.Name, value));
-        return values;
-    }
+    internal static IReadOnlyList<KeyValuePair<string, long>> Read(EngineCounters counters) =>
+        [.. counters.All().Select(static counter => KeyValuePair.Create(counter.Name, counter.Value))];
 }

@@ -8,7 +8,7 @@ using Appliance.State;
 
 namespace Appliance.Perf.Macro.Resp;
 
-/// <summary>A node alone that serves Redis clients until its input ends: the server side of <see cref="RespScenario"/>, in a process of its own.</summary>
+/// <summary>A node alone that serves Redis clients until its input ends: the server side of a benchmark, in a process of its own.</summary>
 internal sealed class RespHost : IScenario
 {
     /// <summary>Environment variable with the port.</summary>
@@ -16,7 +16,7 @@ internal sealed class RespHost : IScenario
 
     public string Name => "resp-host";
 
-    public string Summary => $"serves Redis clients on 127.0.0.1:${PortVariable} until its input ends (used by resp)";
+    public string Summary => $"serves Redis clients on 127.0.0.1:${PortVariable} until its input ends";
 
     public IEnumerable<Figure> Run(ScenarioOptions options)
     {

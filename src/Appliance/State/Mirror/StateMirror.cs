@@ -26,7 +26,7 @@ namespace Appliance.State;
 internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
 {
     // A walk over the records advances by 2,048 slots each time: ten million records are passed in less than two minutes, for half a percent of a core.
-    private static readonly TimeSpan s_tidyInterval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan TidyInterval = TimeSpan.FromMilliseconds(20);
 
     private readonly StateMirrorOptions _options;
     private readonly ISyncTransport _transport;
@@ -161,7 +161,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     public void OnRoundEnd(Timestamp now)
     {
         bool tidies = now.Nanoseconds >= _tidyDue.Nanoseconds;
-        if (tidies) _tidyDue = now + s_tidyInterval;
+        if (tidies) _tidyDue = now + TidyInterval;
         foreach (SnapshotFetch fetch in _fetches) fetch.Now = now;
         for (int i = 0; i < _services.Length; i++)
         {

@@ -10,7 +10,7 @@ internal sealed record SurveyAnswer(GroupMember Member, ServicePosition? Positio
 /// <summary>Asks members where they stand with one service. One survey at a time; members that appear meanwhile are asked too.</summary>
 internal sealed class Survey : ISyncChannelHandler
 {
-    private static readonly byte[] s_request = [(byte)SyncMessageType.PositionRequest];
+    private static readonly byte[] Request = [(byte)SyncMessageType.PositionRequest];
     private readonly ISyncTransport _transport;
     private readonly ServiceId _service;
     private readonly MirrorCounters _counters;
@@ -39,7 +39,7 @@ internal sealed class Survey : ISyncChannelHandler
             if (_asked.Exists(asked => asked.Member == member) || _answers.Exists(answer => answer.Member == member)) continue;
             ISyncChannel channel = _transport.Open(member, this);
             _asked.Add((member, channel));
-            channel.Send(s_request);
+            channel.Send(Request);
         }
     }
 

@@ -9,7 +9,7 @@ namespace Appliance.State;
 internal sealed class SealedSyncTransport : ISyncTransport, IRoundHandler, IDisposable
 {
     // The loop has clients and heartbeats' progress to serve between two steps.
-    private static readonly TimeSpan s_roundBudget = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan RoundBudget = TimeSpan.FromMilliseconds(1);
 
     private readonly EventLoop _loop;
     private readonly List<SealedSyncChannel> _channels = [];
@@ -60,7 +60,7 @@ internal sealed class SealedSyncTransport : ISyncTransport, IRoundHandler, IDisp
             SealedSyncChannel channel = _channels[i];
             while (channel.DeliverOne())
             {
-                if (Stopwatch.GetElapsedTime(started) < s_roundBudget) continue;
+                if (Stopwatch.GetElapsedTime(started) < RoundBudget) continue;
                 _hasMore = true;
                 return;
             }

@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+
+namespace Appliance.Tests.Shared.Laboratories;
+
+/// <summary>One node of a <see cref="Laboratory"/>, asked through its admin socket.</summary>
+internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string Namespace, IPAddress Address, string Admin)
+{
+    /// <summary>The node's own view: what <c>appliance status --json</c> prints.</summary>
+    public JsonElement Status() => JsonDocument.Parse(Get("/status")).RootElement;
+
+    /// <summary>What it says of another member.</summary>
+    public JsonElement Member(string id) => Status().GetProperty("members").EnumerateArray().Single(member => member.GetProperty("id").GetString() == id);
+
+    /// <summary>The sum of all samples of the metrics whose names match a pattern.</summary>
+    /// <exception cref="InvalidOperationException">There is no such metric: a test that asks for it would prove nothing.</exception>
+    public double Metric(string pattern)
+    {
+        double[] values = [.. Get("/metrics").Split('\n')
+            .Where(line => Regex.IsMatch(line, $"^(?:{pattern})[ {{]"))
+            .Select(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture))];
+        return values.Length > 0 ? values.Sum() : throw new InvalidOperationException($"node {Id} has no metric {pattern}");
+    }
+
+    /// <summary>It holds everything, sees all others live and holding everything, and nobody lags behind it.</summary>
+    public bool IsConverged()
+    {
+        JsonElement status;
+        try
+        {
+            status = Status();
+        }
+        catch (HttpRequestException)
+        {
+            return false; // not up yet
+        }
+        return status.GetProperty("synchronised").GetBoolean()
+            && status.GetProperty("services").EnumerateArray().All(service => service.GetProperty("role").GetString() is "primary" or "secondary")
+            && status.GetProperty("members").EnumerateArray().All(member => member.GetProperty("state").GetString() == "live"
+                && member.GetProperty("synchronised").GetBoolean() && member.GetProperty("lagMessages").GetInt64() == 0);
+    }
+
+    private string Get(string path)
+    {
+        using var handler = new SocketsHttpHandler
+        {
+            ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                try
+                {
+                    await socket.ConnectAsync(new UnixDomainSocketEndPoint(Admin), cancellation).ConfigureAwait(false);
+                    return new NetworkStream(socket, ownsSocket: true);
+                }
+                catch
+                {
+                    socket.Dispose();
+                    throw;
+                }
+            },
+        };
+        using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(10), BaseAddress = new Uri("http://localhost") };
+        using HttpResponseMessage answer = client.Send(new HttpRequestMessage(HttpMethod.Get, path));
+        answer.EnsureSuccessStatusCode();
+        using var reader = new StreamReader(answer.Content.ReadAsStream());
+        return reader.ReadToEnd();
+    }
+}

@@ -1,0 +1,21 @@
+using Appliance.Tests.Shared.Laboratories;
+
+namespace Appliance.Tests.Systems.Harness;
+
+/// <summary>A loss test with a mistyped rule tests nothing: what was asked for must have happened at each receiver, and must have been repaired.</summary>
+internal static class LossAssert
+{
+    public static void WasReal(Laboratory lab, double percent)
+    {
+        var losses = lab.Losses();
+        Assert.Equal(lab.Nodes.Count, losses.Count);
+        string primary = lab.Primary.Id;
+        foreach ((string to, _, long seen, long dropped) in losses.Where(loss => loss.To != primary))
+        {
+            Assert.True(seen > 1000, $"only {seen} packets passed towards {to}");
+            double measured = 100.0 * dropped / seen, noise = 300 * Math.Sqrt(percent / 100 / seen); // three standard deviations of a fair coin
+            Assert.True(Math.Abs(measured - percent) <= Math.Max(percent / 5, noise), $"towards {to} {measured:F3} % of {seen} packets were dropped; {percent} % was asked for");
+        }
+        Assert.True(lab.Primary.Metric("appliance_multicast_repairs_sent_total") > 0, "nothing was repaired");
+    }
+}
