@@ -1,7 +1,6 @@
-using System.Text.Json;
 using Appliance.Tests.Shared;
-using Appliance.Tests.Systems.Harness;
 using Appliance.Tests.Shared.Laboratories;
+using Appliance.Tests.Systems.Harness;
 
 namespace Appliance.Tests.Systems;
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Appliance.Tests.Shared;
 using Appliance.Tests.Shared.Laboratories;
 

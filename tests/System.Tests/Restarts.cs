@@ -1,6 +1,6 @@
 using Appliance.Tests.Shared;
-using Appliance.Tests.Systems.Harness;
 using Appliance.Tests.Shared.Laboratories;
+using Appliance.Tests.Systems.Harness;
 
 namespace Appliance.Tests.Systems;
 

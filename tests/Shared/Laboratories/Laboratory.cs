@@ -6,7 +6,7 @@ namespace Appliance.Tests.Shared.Laboratories;
 /// <summary>A laboratory of real processes in network namespaces, driven by the product's own <c>appliance lab</c>. Disposing takes it down.</summary>
 internal sealed class Laboratory : IDisposable
 {
-    private static int s_count;
+    private static int _started;
     private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(90);
     private readonly string _name;
 
@@ -32,7 +32,7 @@ internal sealed class Laboratory : IDisposable
     public static Laboratory Up(int nodes = 3, params string[] options)
     {
         // Names of interfaces are limited to 15 characters: keep it short, unique per process and laboratory.
-        var laboratory = new Laboratory($"t{Environment.ProcessId % 100000}{(char)('a' + Interlocked.Increment(ref s_count) % 26)}");
+        var laboratory = new Laboratory($"t{Environment.ProcessId % 100000}{(char)('a' + Interlocked.Increment(ref _started) % 26)}");
         try
         {
             laboratory.Lab(["up", "--nodes", nodes.ToString(), "--json", .. options]);

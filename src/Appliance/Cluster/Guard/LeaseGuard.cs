@@ -7,7 +7,7 @@ using Microsoft.Win32.SafeHandles;
 namespace Appliance.Cluster.Guard;
 
 /// <summary>
-/// The fence in the kernel (docs/decisions/0003-kernel-guard.md): floating addresses speak and listen on the guarded links only while the deadline of their
+/// The fence in the kernel (docs/decisions/0005-kernel-guard.md): floating addresses speak and listen on the guarded links only while the deadline of their
 /// service lies ahead, whatever state this process is in. Demands A2, E8.
 /// </summary>
 /// <remarks>

@@ -6,7 +6,7 @@ namespace Appliance.Tests.Appliance.State.Mirror;
 /// <summary>Whatever bytes arrive, the parsers of records and of synchronisation messages answer; they never fail and never read beyond.</summary>
 public sealed class RecordFuzzTests
 {
-    private static readonly ServiceId s_service = ServiceId.FromName("demo");
+    private static readonly ServiceId Service = ServiceId.FromName("demo");
 
     public static TheoryData<string> Messages => [.. Corpus().Keys];
 
@@ -77,10 +77,10 @@ public sealed class RecordFuzzTests
             long expiry = random.Next(2) == 0 ? 0 : random.NextInt64(1, RecordCodec.MaxExpiryMilliseconds);
             var kind = (RecordKind)random.Next(3, 256);
             var recordClass = (RecordClass)random.Next(4);
-            int bytes = RecordCodec.Write(buffer, s_service, kind, recordClass, false, version, expiry, key, value);
+            int bytes = RecordCodec.Write(buffer, Service, kind, recordClass, false, version, expiry, key, value);
             Assert.Equal(RecordCodec.Bytes(key.Length, value.Length, expiry != 0), bytes);
             Assert.Equal(RecordParseResult.Ok, EncodedRecord.TryParse(buffer.AsSpan(0, bytes), out EncodedRecord record));
-            Assert.Equal((kind, recordClass, version, expiry, s_service), (record.Kind, record.Class, record.Version, record.ExpiryMilliseconds, record.Service));
+            Assert.Equal((kind, recordClass, version, expiry, Service), (record.Kind, record.Class, record.Version, record.ExpiryMilliseconds, record.Service));
             Assert.True(record.Key.SequenceEqual(key) && record.Value.SequenceEqual(value) && !record.IsTombstone);
         }
     }
@@ -122,7 +122,7 @@ public sealed class RecordFuzzTests
         "record" or "field" or "head" or "tombstone" or "expiring" => EncodedRecord.TryParse(bytes, out _) == RecordParseResult.Ok,
         "cut" => CutMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok,
         "floor" => FloorMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok,
-        "positions" => PositionsMessage.TryParse(bytes, s_service, out _),
+        "positions" => PositionsMessage.TryParse(bytes, Service, out _),
         "mark" or "refusal" => SyncMark.TryParse(bytes, out _),
         "snapshot request" => SnapshotRequest.TryParse(bytes, out _, out _, out _),
         "keys request" => KeysRequest.TryParse(bytes, out _, out _),
@@ -164,7 +164,7 @@ public sealed class RecordFuzzTests
         }
         any |= CutMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok;
         any |= FloorMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok;
-        any |= PositionsMessage.TryParse(bytes, s_service, out _);
+        any |= PositionsMessage.TryParse(bytes, Service, out _);
         any |= SyncMark.TryParse(bytes, out _) | SnapshotRequest.TryParse(bytes, out _, out _, out _) | KeysRequest.TryParse(bytes, out _, out _) | ReadsChunk(bytes);
         if (TlsSessionView.TryParse(bytes, out TlsSessionView tls)) Assert.Equal(bytes.Length - 14, tls.SessionId.Length + tls.Session.Length + tls.Identity.Length);
         if (AuthenticationView.TryParse(bytes, out AuthenticationView user)) Assert.NotEqual(0, user.User.Length);
@@ -198,7 +198,7 @@ public sealed class RecordFuzzTests
         TermChain chain = TermChain.Empty.Begin(1, RecordVersion.None).Begin(2, new RecordVersion(1, 100)).Begin(4, new RecordVersion(2, 5));
         var position = new ServicePosition
         {
-            Service = s_service,
+            Service = Service,
             Position = new RecordVersion(4, 9),
             Highest = new RecordVersion(4, 9),
             Floor = new RecordVersion(2, 1),
@@ -207,25 +207,25 @@ public sealed class RecordFuzzTests
             IsRecovering = false,
             Chain = chain,
         };
-        byte[] record = Take(RecordCodec.Write(buffer, s_service, RecordKind.Bytes, RecordClass.Application, false, new RecordVersion(1, 2), 0, "key"u8, "value"u8));
-        byte[] tombstone = Take(RecordCodec.Write(buffer, s_service, RecordKind.Bytes, RecordClass.Purchase, true, new RecordVersion(1, 3), 0, "key"u8, default));
-        byte[] field = Take(RecordCodec.Write(buffer, s_service, RecordKind.HashField, RecordClass.Application, false, new RecordVersion(1, 5), 0, fieldKey, "value"u8));
+        byte[] record = Take(RecordCodec.Write(buffer, Service, RecordKind.Bytes, RecordClass.Application, false, new RecordVersion(1, 2), 0, "key"u8, "value"u8));
+        byte[] tombstone = Take(RecordCodec.Write(buffer, Service, RecordKind.Bytes, RecordClass.Purchase, true, new RecordVersion(1, 3), 0, "key"u8, default));
+        byte[] field = Take(RecordCodec.Write(buffer, Service, RecordKind.HashField, RecordClass.Application, false, new RecordVersion(1, 5), 0, fieldKey, "value"u8));
         var direction = new SegmentDirection { Sequence = 1, Acknowledgement = 2, Window = 3, Scale = 7, SackPermitted = true, Timestamps = true, MaximumSegment = 1460, TimestampValue = 9, TimestampEcho = 8 };
         return new()
         {
             ["record"] = record,
             ["tombstone"] = tombstone,
             ["field"] = field,
-            ["head"] = Take(RecordCodec.Write(buffer, s_service, RecordKind.Hash, RecordClass.Application, false, new RecordVersion(1, 4), 5, "hash"u8, new byte[8])),
-            ["expiring"] = Take(RecordCodec.Write(buffer, s_service, RecordKind.Bytes, RecordClass.Segment, false, new RecordVersion(1, 2), 1_700_000_000_000, "key"u8, "value"u8)),
-            ["cut"] = Take(CutMessage.Write(buffer, s_service, chain)),
-            ["floor"] = Take(FloorMessage.Write(buffer, s_service, new RecordVersion(2, 3))),
+            ["head"] = Take(RecordCodec.Write(buffer, Service, RecordKind.Hash, RecordClass.Application, false, new RecordVersion(1, 4), 5, "hash"u8, new byte[8])),
+            ["expiring"] = Take(RecordCodec.Write(buffer, Service, RecordKind.Bytes, RecordClass.Segment, false, new RecordVersion(1, 2), 1_700_000_000_000, "key"u8, "value"u8)),
+            ["cut"] = Take(CutMessage.Write(buffer, Service, chain)),
+            ["floor"] = Take(FloorMessage.Write(buffer, Service, new RecordVersion(2, 3))),
             ["positions"] = Take(PositionsMessage.Write(buffer, [position, position with { Service = ServiceId.FromName("other") }])),
-            ["mark"] = Take(new SyncMark(SyncMessageType.SnapshotEnd, SyncRefusal.None, s_service, new RecordVersion(1, 1), new RecordVersion(1, 2), default).Write(buffer)),
-            ["refusal"] = Take(new SyncMark(SyncMessageType.Refused, SyncRefusal.BelowFloor, s_service, default, default, default).Write(buffer)),
-            ["snapshot request"] = Take(SnapshotRequest.Write(buffer, s_service, new RecordVersion(1, 1), true)),
-            ["keys request"] = Take(KeysRequest.Write(buffer, s_service, new byte[][] { [1, 2, 3], [], [4] }, out _)),
-            ["chunk"] = [(byte)SyncMessageType.Records, 0, 0, 0, .. BitConverter.GetBytes(System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(s_service.Value)), .. record, .. tombstone, .. field],
+            ["mark"] = Take(new SyncMark(SyncMessageType.SnapshotEnd, SyncRefusal.None, Service, new RecordVersion(1, 1), new RecordVersion(1, 2), default).Write(buffer)),
+            ["refusal"] = Take(new SyncMark(SyncMessageType.Refused, SyncRefusal.BelowFloor, Service, default, default, default).Write(buffer)),
+            ["snapshot request"] = Take(SnapshotRequest.Write(buffer, Service, new RecordVersion(1, 1), true)),
+            ["keys request"] = Take(KeysRequest.Write(buffer, Service, new byte[][] { [1, 2, 3], [], [4] }, out _)),
+            ["chunk"] = [(byte)SyncMessageType.Records, 0, 0, 0, .. BitConverter.GetBytes(System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(Service.Value)), .. record, .. tombstone, .. field],
             ["tls"] = Take(TlsSessionView.Write(buffer, [1, 2, 3, 4], new byte[100], "client.example"u8, 1_700_000_000_000)),
             ["authentication"] = Take(AuthenticationView.Write(buffer, "alice"u8, AuthenticationMethod.Password, 1, 2)),
             ["segment"] = Take(SegmentView.Write(buffer, new(System.Net.IPAddress.Parse("10.0.0.1"), 1234), new(System.Net.IPAddress.Parse("10.0.0.2"), 443), direction, direction)),
