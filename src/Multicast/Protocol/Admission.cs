@@ -157,7 +157,7 @@ internal sealed class Admission
         }
         if (_peers.Departed.Contains(header.Node, header.Incarnation))
         {
-            refusal = new Refusal(RefusalReason.StaleIncarnation, header.Incarnation, null);                   // P-37
+            refusal = new Refusal(RefusalReason.StaleIncarnation, header.Incarnation, null);                   // P-34
             return DropReason.StaleIncarnation;
         }
         var refused = JudgeNewcomer(now, introduction);

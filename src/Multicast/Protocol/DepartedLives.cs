@@ -1,6 +1,6 @@
 namespace Appliance.Multicast.Protocol;
 
-/// <summary>Who said goodbye, so that a repeated JOIN or SETUP of a life that is over does not bring it back (P-37). Bounded: the oldest are forgotten.</summary>
+/// <summary>Who said goodbye, so that a repeated JOIN or SETUP of a life that is over does not bring it back (P-34). Bounded: the oldest are forgotten.</summary>
 internal sealed class DepartedLives
 {
     private const int Capacity = 256;

@@ -22,6 +22,9 @@ internal sealed class ReportSchedule
     /// <summary>When to report the gaps.</summary>
     public Timestamp GapsAt { get; private set; } = Timestamp.Never;
 
+    /// <summary>The same gaps were reported already, and nothing came of it.</summary>
+    public bool IsRetrying => _retry > TimeSpan.Zero;
+
     /// <summary>The earliest of all.</summary>
     public Timestamp DueAt => AcknowledgeNow ? new Timestamp(0) : Timestamp.Min(PeriodicAt, GapsAt);
 

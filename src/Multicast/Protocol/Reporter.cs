@@ -77,7 +77,8 @@ internal sealed class Reporter
     private void Send<TSink>(Timestamp now, Peer peer, StreamReceiver receiver, ref TSink sink) where TSink : struct, IEngineSink
     {
         bool gapsDue = peer.Schedule.GapsAt <= now;
-        bool toGroup = gapsDue && _peers.IsLarge || peer.Orphaned;
+        // Who does not answer a multicast report may be one whom multicast does not reach: ask it alone (P-47).
+        bool toGroup = gapsDue && _peers.IsLarge && !peer.Schedule.IsRetrying || peer.Orphaned;
         int count = 0;
         var flags = _context.Synchronised ? ReportFlags.Synchronised : ReportFlags.None;
         if (peer.Orphaned) flags |= ReportFlags.Orphan;
