@@ -150,6 +150,25 @@ public sealed class Admitting
     }
 
     [Fact]
+    public void A_recorded_SETUP_does_not_bring_back_who_said_goodbye()      // P-34
+    {
+        using var group = TestGroup.Empty();
+        Packet? setup = null;
+        group.Sees = p =>
+        {
+            if (p.Type == DatagramType.Setup && p.From.Name == "b" && p.To.Name == "a") setup = p;
+        };
+        group.Start("a");
+        group.Start("b");
+        group.Run(milliseconds: 300);
+        group["b"].Leave();
+        group.RunUntil(() => group["a"].Engine.Members.Count == 0);
+        group.Kill(group["b"]);
+        group.Inject(group["a"], setup!.Bytes, ReceivePath.Unicast, setup.From.EndPoint);
+        Assert.Empty(group["a"].Engine.Members);
+    }
+
+    [Fact]
     public void A_node_whose_stream_is_still_completed_waits_with_its_new_life()     // P-34
     {
         using var group = TestGroup.Of(3, static o => o with { GiveUpAfter = TimeSpan.FromSeconds(1) });

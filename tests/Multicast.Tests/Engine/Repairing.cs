@@ -30,6 +30,19 @@ public sealed class Repairing
     }
 
     [Fact]
+    public void Who_asks_again_gets_the_repair_by_unicast()                 // P-69
+    {
+        using var group = TestGroup.Of(3, static o => o with { DirectReportMembers = 2 });
+        var repairs = Watch(group);
+        group.Loses = static p => p.Type == DatagramType.Repair && p.Path == ReceivePath.Group;
+        Reporting.Send(group, 10, lose: [4]);
+        group.Run(milliseconds: 100);
+        Assert.Equal(10, group["b"].Runs.Count);
+        Assert.Equal(ReceivePath.Group, repairs[0].Path);
+        Assert.Equal(("b", ReceivePath.Unicast, 4UL), (repairs[^1].To.Name, repairs[^1].Path, repairs[^1].Sequence));
+    }
+
+    [Fact]
     public void What_several_lack_is_sent_once_to_all()                     // P-61
     {
         using var group = TestGroup.Of(4);

@@ -173,6 +173,16 @@ public sealed class Reporting
     }
 
     [Fact]
+    public void A_sender_that_does_not_hear_multicast_is_asked_alone()       // P-47
+    {
+        using var group = TestGroup.Of(3, static o => o with { DirectReportMembers = 2 });
+        group.Loses = static p => p.Type == DatagramType.Report && p.Path == ReceivePath.Group;
+        Send(group, 10, lose: [4]);
+        group.Run(milliseconds: 100);
+        Assert.Equal(10, group["b"].Runs.Count);
+    }
+
+    [Fact]
     public void Backoff_follows_RFC_5401()                                  // P-47
     {
         var random = new SeededRandom(1);
