@@ -3,10 +3,13 @@ namespace Appliance.Tests.Simulation;
 /// <summary>How code that was compiled at run time is called: plain types only, since its own types are other types.</summary>
 internal static class SimulationEntry
 {
-    /// <summary>Runs a seed.</summary>
+    /// <summary>Runs a seed, if its plan is of a kind.</summary>
+    /// <param name="seed">The seed.</param>
+    /// <param name="kind">Name of a <see cref="PlanKind"/>; empty for all.</param>
     /// <returns>Null, or why it failed.</returns>
-    internal static string? Run(ulong seed)
+    internal static string? Run(ulong seed, string kind)
     {
+        if (kind.Length > 0 && SimulationPlan.Of(seed).Kind.ToString() != kind) return null;
         try
         {
             GroupSimulation.Run(seed);

@@ -28,8 +28,8 @@ internal sealed class MutantCompiler
     }
 
     /// <summary>Compiles and loads; without a mutation the product as it is.</summary>
-    /// <returns>Runs a seed: null, or why it failed.</returns>
-    internal Func<ulong, string?> Load(Mutation? mutation, out AssemblyLoadContext context)
+    /// <returns>Runs a seed, if its plan is of the kind: null, or why it failed.</returns>
+    internal Func<ulong, string, string?> Load(Mutation? mutation, out AssemblyLoadContext context)
     {
         CSharpCompilation compilation = _original;
         if (mutation is not null)
@@ -48,7 +48,7 @@ internal sealed class MutantCompiler
         image.Position = 0;
         context = new AssemblyLoadContext(mutation?.Name ?? "original", isCollectible: true);
         Type entry = context.LoadFromStream(image).GetType(typeof(SimulationEntry).FullName!, throwOnError: true)!;
-        return entry.GetMethod(nameof(SimulationEntry.Run), BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string?>>();
+        return entry.GetMethod(nameof(SimulationEntry.Run), BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string, string?>>();
     }
 
     private static SyntaxTree Parse(string path, string text) => CSharpSyntaxTree.ParseText(text, ParseOptions, path);

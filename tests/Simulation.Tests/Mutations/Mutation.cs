@@ -5,7 +5,8 @@ namespace Appliance.Tests.Simulation.Mutations;
 /// <param name="File">Path below the repository.</param>
 /// <param name="Find">Text that stands there exactly once.</param>
 /// <param name="Replacement">What stands there in the mutant.</param>
-internal sealed record Mutation(string Name, string File, string Find, string Replacement)
+/// <param name="Kind">The only kind of plan that can notice; null for any.</param>
+internal sealed record Mutation(string Name, string File, string Find, string Replacement, PlanKind? Kind = null)
 {
     /// <inheritdoc/>
     public override string ToString() => Name;

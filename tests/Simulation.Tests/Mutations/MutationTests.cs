@@ -39,8 +39,9 @@ public sealed class MutationTests : IClassFixture<MutationTests.Compiler>
 
     private (ulong Seed, string? Failure) FirstFailure(Mutation? mutation)
     {
-        Func<ulong, string?> run = _compiler.Instance.Load(mutation, out AssemblyLoadContext context);
+        Func<ulong, string, string?> run = _compiler.Instance.Load(mutation, out AssemblyLoadContext context);
         (ulong Seed, string? Failure) first = (ulong.MaxValue, null);
+        string kind = mutation?.Kind?.ToString() ?? "";
         Lock merging = new();
         long next = 0;
         Parallel.For(0, Environment.ProcessorCount, _ =>
@@ -49,7 +50,7 @@ public sealed class MutationTests : IClassFixture<MutationTests.Compiler>
             {
                 ulong seed = (ulong)Interlocked.Increment(ref next);
                 if (seed > (ulong)Seeds || seed > Volatile.Read(ref first.Seed)) return;
-                string? failure = run(seed);
+                string? failure = run(seed, kind);
                 if (failure is null) continue;
                 lock (merging)
                 {
