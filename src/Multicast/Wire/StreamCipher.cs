@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Appliance.Multicast.Interop;
 
 namespace Appliance.Multicast.Wire;
 
@@ -11,7 +12,7 @@ namespace Appliance.Multicast.Wire;
 /// </remarks>
 internal sealed class StreamCipher : IDisposable
 {
-    private readonly AesGcm _aes;
+    private readonly AesGcmContext _aes;
 
     public StreamCipher(ReadOnlySpan<byte> groupKey, ushort keyId, NodeId node, ulong incarnation, UInt128 salt)
     {
@@ -25,8 +26,14 @@ internal sealed class StreamCipher : IDisposable
         BinaryPrimitives.WriteUInt128BigEndian(saltBytes, salt);
         Span<byte> key = stackalloc byte[32];
         HKDF.DeriveKey(HashAlgorithmName.SHA256, groupKey, key, saltBytes, info);
-        _aes = new AesGcm(key, DatagramHeader.TagBytes);
-        CryptographicOperations.ZeroMemory(key);
+        try
+        {
+            _aes = AesGcmContext.Create(key);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(key);
+        }
     }
 
     /// <summary>The group key's number.</summary>
@@ -38,7 +45,7 @@ internal sealed class StreamCipher : IDisposable
         Span<byte> nonce = stackalloc byte[12];
         WriteNonce(datagram, nonce);
         var body = datagram[clearBytes..^DatagramHeader.TagBytes];
-        _aes.Encrypt(nonce, body, body, datagram[^DatagramHeader.TagBytes..], datagram[..clearBytes]);
+        _aes.Encrypt(nonce, datagram[..clearBytes], body, datagram[^DatagramHeader.TagBytes..]);
     }
 
     /// <summary>Opens into <paramref name="destination"/>, which is cleared when the tag does not match.</summary>
@@ -49,15 +56,7 @@ internal sealed class StreamCipher : IDisposable
     {
         Span<byte> nonce = stackalloc byte[12];
         WriteNonce(datagram, nonce);
-        try
-        {
-            _aes.Decrypt(nonce, datagram[clearBytes..^DatagramHeader.TagBytes], datagram[^DatagramHeader.TagBytes..], destination, datagram[..clearBytes]);
-            return true;
-        }
-        catch (AuthenticationTagMismatchException)       // the only way AesGcm says 'forged'; the caller counts it
-        {
-            return false;
-        }
+        return _aes.TryDecrypt(nonce, datagram[..clearBytes], datagram[clearBytes..^DatagramHeader.TagBytes], datagram[^DatagramHeader.TagBytes..], destination);
     }
 
     public void Dispose() => _aes.Dispose();
