@@ -72,6 +72,13 @@ public interface IGroup
 
     /// <summary>Tells the group whether this node holds the complete state of its services; travels on heartbeats and reports. Reports say 'applied' only while true.</summary>
     void DeclareSynchronised(bool synchronised);
+
+    /// <summary>What every beat of this node carries from now on: standing information of a layer above, opaque to the group. Replaces what was published before; nothing is sent for it unless in a hurry.</summary>
+    /// <param name="extension">Copied; at most 600 bytes, so that it fits beside the entries of 15 other members. Empty: none.</param>
+    /// <param name="validUntil">From then on beats leave it out, also if this thread hangs: nobody claims with it what has expired. <see cref="Timestamp.Never"/>: until replaced.</param>
+    /// <param name="hurry">Also send a PROBE to all at once, so that it does not wait for the next beat.</param>
+    /// <exception cref="ArgumentException">The extension is too long.</exception>
+    void PublishBeatExtension(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry);
 }
 
 /// <summary>What the group tells the state layer. Called on the loop thread; must not block; must not call back into <see cref="IGroup.TryPublish"/> from <see cref="OnDeliver"/>.</summary>
@@ -94,4 +101,15 @@ public interface IGroupHandler
 
     /// <summary>Publishing was refused and is possible again.</summary>
     void OnWindowOpen();
+
+    /// <summary>An authentic, new beat of an admitted member, whichever way it came. A handler that takes no part in elections need not implement it.</summary>
+    /// <param name="member">Whose.</param>
+    /// <param name="receivedAt">When it was received, on this node's clock; a beat of the heartbeat thread is stamped before it waits for the loop.</param>
+    /// <param name="beatSent">When it was sent, on the member's clock in nanoseconds.</param>
+    /// <param name="echoedSent">When this node sent the newest beat that had arrived there, on this node's clock in nanoseconds; 0: none, or it did not fit.</param>
+    /// <param name="heldMicroseconds">How long before <paramref name="beatSent"/> that had arrived.</param>
+    /// <param name="extension">What the member's <see cref="IGroup.PublishBeatExtension"/> said; valid during the call only. Empty: nothing, or no longer.</param>
+    void OnBeat(GroupMember member, Timestamp receivedAt, ulong beatSent, ulong echoedSent, uint heldMicroseconds, ReadOnlySpan<byte> extension)
+    {
+    }
 }

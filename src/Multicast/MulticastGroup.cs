@@ -155,6 +155,9 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     /// <inheritdoc/>
     public void DeclareSynchronised(bool synchronised) => _engine.DeclareSynchronised(synchronised);
 
+    /// <inheritdoc/>
+    public void PublishBeatExtension(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) => _engine.PublishBeatExtension(extension, validUntil, hurry);
+
     /// <summary>Accepts one more key; <see cref="SealWith"/> makes it the sealing one once all nodes accept it.</summary>
     public void AcceptKey(GroupKey key) => _engine.RotateKey(key.Id, key.Bytes.Span);
 

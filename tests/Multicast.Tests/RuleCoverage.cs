@@ -29,9 +29,9 @@ public sealed partial class RuleCoverage
         return cited;
     }
 
-    [GeneratedRegex(@"^- \*\*(P-\d\d)\*\*", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^- \*\*(P-\d{2,3})\*\*", RegexOptions.Multiline)]
     private static partial Regex DefinedRule();
 
-    [GeneratedRegex(@"\bP-\d\d\b")]
+    [GeneratedRegex(@"\bP-\d{2,3}\b")]
     private static partial Regex CitedRule();
 }

@@ -3,7 +3,7 @@ using Appliance.Multicast.Wire;
 
 namespace Appliance.Multicast.Protocol;
 
-/// <summary>Beats in both directions: what this node says of itself and of the paths, and what it learns from the others' beats. Rules P-80, P-84, P-85 and P-90 to P-94.</summary>
+/// <summary>Beats in both directions: what this node says of itself and of the paths, and what it learns from the others' beats. Rules P-80, P-84, P-85, P-90 to P-94 and P-100 to P-104.</summary>
 internal sealed class Beats
 {
     private const int TailProbes = 3;
@@ -49,17 +49,20 @@ internal sealed class Beats
         if (beat.Sent >= peer.Echo.Sent) peer.Echo = new PeerEcho { Sent = beat.Sent, ReceivedAt = now };
         _membership.OnState(peer, beat.StateNumber, (beat.Flags & BeatFlags.Synchronised) != 0);
         bool listed = false;
+        BeatEntry ownEntry = default;
         for (int i = 0; i < beat.EntryCount; i++)
         {
             var entry = beat[i];
             if (entry.Node != _context.Self || entry.Incarnation != _context.Identity.Incarnation) continue;
             listed = true;
+            ownEntry = entry;
             OnOwnEntry(now, wallMilliseconds, peer, beat, entry);
         }
         if (listed || (beat.Flags & BeatFlags.AllEntries) != 0) peer.KnowsUs = listed;
         var receiver = peer.Receiver!;
         receiver.OnAnnounced(now, beat.Highest, inOrder);
         receiver.OnOldest(beat.Oldest, inOrder, peer.NotWaitedForThere ? GapReason.Ejected : GapReason.Gone);
+        _context.Handler.OnBeat(peer.Member, now, beat.Sent, ownEntry.EchoSent, ownEntry.HeldMicroseconds, beat.Extension);        // P-103
     }
 
     /// <summary>Watches for the end of a burst of DATA (P-85). Cheap; call whenever DATA may have been sent.</summary>
@@ -88,6 +91,14 @@ internal sealed class Beats
         {
             if (peer.Admitted) SendProbe(now, wallMilliseconds, peer, ref sink);
         }
+    }
+
+    /// <summary>See <see cref="IGroup.PublishBeatExtension"/>.</summary>
+    public void PublishExtension(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry)
+    {
+        if (extension.Length > BeatView.MaxExtensionBytes) ThrowExtensionTooLong(extension.Length);
+        Source.PublishExtension(extension, validUntil);
+        if (hurry) Hurry();                                                                                    // P-104
     }
 
     /// <summary>Publishes the body of the next heartbeats.</summary>
@@ -130,7 +141,7 @@ internal sealed class Beats
         var control = _context.Control;
         var body = control.Body(DatagramType.Probe);
         int entries = WriteBody(now, wallMilliseconds, body, forHeartbeats: false);
-        var datagram = control.Finish(DatagramType.Probe, BeatView.HeaderBytes + entries * BeatView.EntryBytes);
+        var datagram = control.Finish(DatagramType.Probe, BeatView.WriteExtension(body, entries, Source.ExtensionAt(now)));
         _context.Counters.ControlDatagramsSent++;
         if (to is null) sink.SendToGroup(datagram, datagram.Length);
         else sink.SendTo(to.EndPoint, datagram);
@@ -157,6 +168,10 @@ internal sealed class Beats
         BeatView.WriteHeader(body, (ulong)now.Nanoseconds, wallMilliseconds, _sender.Sent, _sender.Oldest, _context.StateNumber, beatFlags, count);
         return count;
     }
+
+    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
+    private static void ThrowExtensionTooLong(int bytes) =>
+        throw new ArgumentException($"a beat carries an extension of {BeatView.MaxExtensionBytes} bytes at most, not {bytes}");
 
     private bool EveryoneHas(ulong sequence)
     {

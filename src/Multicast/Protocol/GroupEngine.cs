@@ -207,6 +207,9 @@ internal sealed class GroupEngine : IDisposable
         _beats.Hurry();
     }
 
+    /// <summary>See <see cref="IGroup.PublishBeatExtension"/>.</summary>
+    public void PublishBeatExtension(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) => _beats.PublishExtension(extension, validUntil, hurry);
+
     /// <summary>Frees the windows.</summary>
     public void Dispose()
     {

@@ -4,7 +4,7 @@ using Appliance.Multicast.Wire;
 
 namespace Appliance.Multicast.Protocol;
 
-/// <summary>What the heartbeat thread needs of the engine. Rules P-80 and P-15.</summary>
+/// <summary>What the heartbeat thread needs of the engine. Rules P-80, P-15 and P-100 to P-102.</summary>
 /// <remarks>
 /// <see cref="TryWrite"/> may run on another thread than the engine, without locks; at most one thread calls it. It has a cipher and a counter of its own.
 /// The engine publishes the body under a sequence lock; a reader that meets a writer tries again a few times and then leaves the beat out.
@@ -15,9 +15,12 @@ internal sealed class HeartbeatSource
     private readonly EngineContext _context;
     private readonly byte[] _body;
     private readonly long[] _receivedAt;
+    private readonly byte[] _extension = new byte[BeatView.MaxExtensionBytes];
     private int _version;
     private int _length;
     private int _entries;
+    private int _extensionLength;
+    private long _extensionUntil;
     private ulong _highest;
     private ulong _oldest = 1;
     private ulong _counter;
@@ -93,6 +96,20 @@ internal sealed class HeartbeatSource
         Volatile.Write(ref _version, _version + 1);
     }
 
+    /// <summary>Engine: what the layer above says in every beat until a time (P-102).</summary>
+    internal void PublishExtension(ReadOnlySpan<byte> extension, Timestamp validUntil)
+    {
+        Volatile.Write(ref _version, _version + 1);
+        Interlocked.MemoryBarrier();
+        extension.CopyTo(_extension);
+        _extensionLength = extension.Length;
+        Volatile.Write(ref _extensionUntil, validUntil.Nanoseconds);
+        Volatile.Write(ref _version, _version + 1);
+    }
+
+    /// <summary>Engine: the extension that a beat sent now carries. On the engine's thread, which alone writes it.</summary>
+    internal ReadOnlySpan<byte> ExtensionAt(Timestamp now) => now.Nanoseconds < _extensionUntil ? _extension.AsSpan(0, _extensionLength) : default;
+
     /// <summary>Engine: another key seals. The old cipher is left to the collector: the other thread may be using it.</summary>
     internal void ReplaceCipher() => _cipher = _context.Keys.CreateForHeartbeats();
 
@@ -114,6 +131,14 @@ internal sealed class HeartbeatSource
             {
                 long held = Math.Max(0, now.Nanoseconds - Volatile.Read(ref _receivedAt[i])) / 1000;
                 BinaryPrimitives.WriteUInt32BigEndian(body[(BeatView.HeaderBytes + i * BeatView.EntryBytes + BeatView.HeldOffset)..], (uint)Math.Min(held, uint.MaxValue));
+            }
+            if (now.Nanoseconds < Volatile.Read(ref _extensionUntil))
+            {
+                int room = Math.Min(_extension.Length, body.Length - DatagramHeader.TagBytes - length);
+                int extension = Math.Clamp(Volatile.Read(ref _extensionLength), 0, room);          // what is read while it is written must stay within bounds
+                _extension.AsSpan(0, extension).CopyTo(body[length..]);
+                BinaryPrimitives.WriteUInt16BigEndian(body[BeatView.ExtensionLengthOffset..], (ushort)extension);
+                length += extension;
             }
             Interlocked.MemoryBarrier();
             if (Volatile.Read(ref _version) == version) return length;

@@ -41,17 +41,20 @@ internal enum BeatEntryFlags : byte
 /// <param name="Flags">Paths and more.</param>
 internal readonly record struct BeatEntry(NodeId Node, ulong Incarnation, ulong EchoSent, uint HeldMicroseconds, BeatEntryFlags Flags);
 
-/// <summary>The body of a HEARTBEAT or PROBE. Rules P-80 to P-86 and P-90.</summary>
+/// <summary>The body of a HEARTBEAT or PROBE. Rules P-80 to P-86, P-90 and P-100.</summary>
 /// <remarks>
 /// <code>
-///  0      8      16        24       32             36      37      38         40
-///  | sent | wall | highest | oldest | state number | flags | count | reserved | entries
+///  0      8      16        24       32             36      37      38                    40
+///  | sent | wall | highest | oldest | state number | flags | count | extension bytes u16 | entries | extension
 ///  entry, 32 bytes: | node u64 | incarnation u64 | echo sent u64 | held us u32 | flags u8 | reserved 3 |
 /// </code>
 /// </remarks>
 internal readonly ref struct BeatView
 {
-    public const int HeaderBytes = 40, EntryBytes = 32, HeldOffset = 24;
+    public const int HeaderBytes = 40, EntryBytes = 32, HeldOffset = 24, ExtensionLengthOffset = 38;
+
+    /// <summary>Longest extension. Room for it is kept in every datagram, so that entries never push it out (P-101).</summary>
+    public const int MaxExtensionBytes = 600;
     private readonly ReadOnlySpan<byte> _body;
 
     private BeatView(ReadOnlySpan<byte> body) => _body = body;
@@ -71,6 +74,9 @@ internal readonly ref struct BeatView
     public BeatFlags Flags => (BeatFlags)_body[36];
     public int EntryCount => _body[37];
 
+    /// <summary>What the layer above the sender says; opaque here (P-100).</summary>
+    public ReadOnlySpan<byte> Extension => _body[(HeaderBytes + EntryCount * EntryBytes)..];
+
     public BeatEntry this[int index]
     {
         get
@@ -81,23 +87,24 @@ internal readonly ref struct BeatView
         }
     }
 
-    /// <summary>Entries that fit into a datagram.</summary>
+    /// <summary>Entries that fit into a datagram beside the longest extension.</summary>
     public static int MaxEntries(int datagramBytes) =>
-        Math.Min(byte.MaxValue, (datagramBytes - DatagramHeader.Bytes - DatagramHeader.TagBytes - HeaderBytes) / EntryBytes);
+        Math.Min(byte.MaxValue, (datagramBytes - DatagramHeader.Bytes - DatagramHeader.TagBytes - HeaderBytes - MaxExtensionBytes) / EntryBytes);
 
     /// <summary>Validates everything once.</summary>
     public static DropReason TryParse(ReadOnlySpan<byte> body, out BeatView view)
     {
         view = default;
         if (body.Length < HeaderBytes) return DropReason.Truncated;
-        if (body.Length != HeaderBytes + body[37] * EntryBytes) return DropReason.Malformed;
+        int extension = BinaryPrimitives.ReadUInt16BigEndian(body[ExtensionLengthOffset..]);
+        if (extension > MaxExtensionBytes || body.Length != HeaderBytes + body[37] * EntryBytes + extension) return DropReason.Malformed;
         var candidate = new BeatView(body);
         if (candidate.Highest > long.MaxValue || candidate.Oldest == 0 || candidate.Oldest > candidate.Highest + 1) return DropReason.Malformed;
         view = candidate;
         return DropReason.None;
     }
 
-    /// <summary>Writes the part before the entries.</summary>
+    /// <summary>Writes the part before the entries, without an extension.</summary>
     public static void WriteHeader(Span<byte> destination, ulong sent, long wallMilliseconds, ulong highest, ulong oldest, uint stateNumber, BeatFlags flags, int entryCount)
     {
         BinaryPrimitives.WriteUInt64BigEndian(destination, sent);
@@ -108,6 +115,16 @@ internal readonly ref struct BeatView
         destination[36] = (byte)flags;
         destination[37] = (byte)entryCount;
         destination[38] = destination[39] = 0;
+    }
+
+    /// <summary>Writes the extension behind the last entry, and its length into the header.</summary>
+    /// <returns>Length of the body.</returns>
+    public static int WriteExtension(Span<byte> destination, int entryCount, ReadOnlySpan<byte> extension)
+    {
+        int at = HeaderBytes + entryCount * EntryBytes;
+        extension.CopyTo(destination[at..]);
+        BinaryPrimitives.WriteUInt16BigEndian(destination[ExtensionLengthOffset..], (ushort)extension.Length);
+        return at + extension.Length;
     }
 
     /// <summary>Writes one entry.</summary>

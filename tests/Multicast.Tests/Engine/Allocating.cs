@@ -30,6 +30,7 @@ public sealed class Allocating
             now += TimeSpan.FromMilliseconds(1);
             for (int i = 0; i < messages; i++) sender.TryPublish(now, message, PublishOptions.None, out _, ref toReceiver);
             sender.Flush(now, ref toReceiver);
+            sender.PublishBeatExtension(message.AsSpan(0, Math.Min(500, message.Length)), now + TimeSpan.FromMilliseconds(20), hurry: messages > 0);
             sender.OnTick(now, 0, ref toReceiver);
             int length = sender.Heartbeats.TryWrite(now, 0, beat);
             receiver.OnDatagram(now, 0, beat.AsSpan(0, length), addressOfA, ReceivePath.Heartbeat, ref toSender);

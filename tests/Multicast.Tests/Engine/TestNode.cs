@@ -68,6 +68,7 @@ internal sealed class TestNode : IGroupHandler
     public List<(string Member, MemberChange Change)> Changes { get; } = [];
     public int Progresses { get; private set; }
     public int Opened { get; private set; }
+    public List<HeardBeat> Beats { get; } = [];
     public Action<TestNode, GroupMember, ulong>? OnRun { get; set; }
     public Action<TestNode, GroupMember>? OnGap { get; set; }
     public Action? OnOpen { get; set; }
@@ -167,12 +168,18 @@ internal sealed class TestNode : IGroupHandler
     public void OnMemberChanged(GroupMember member, MemberChange change) => Changes.Add((member.Name, change));
     public void OnProgress() => Progresses++;
 
+    public void OnBeat(GroupMember member, Timestamp receivedAt, ulong beatSent, ulong echoedSent, uint heldMicroseconds, ReadOnlySpan<byte> extension) =>
+        Beats.Add(new HeardBeat(member.Name, receivedAt, beatSent, echoedSent, heldMicroseconds, Encoding.ASCII.GetString(extension)));
+
     public void OnWindowOpen()
     {
         Opened++;
         OnOpen?.Invoke();
     }
 }
+
+/// <summary>A beat as the handler was told of it.</summary>
+internal sealed record HeardBeat(string From, Timestamp ReceivedAt, ulong Sent, ulong EchoedSent, uint HeldMicroseconds, string Extension);
 
 /// <summary>The engine's way to the test network.</summary>
 internal readonly struct TestSink(TestNode node) : IEngineSink

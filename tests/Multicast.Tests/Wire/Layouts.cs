@@ -107,6 +107,27 @@ public sealed class Layouts
     }
 
     [Fact]
+    public void A_beats_extension_stands_behind_its_entries()               // P-100
+    {
+        var entry = new BeatEntry(WireBytes.Node, 3, 4, 5, BeatEntryFlags.GroupHeard);
+        byte[] body = WireBytes.BeatWith("says more", entry);
+
+        Assert.Equal(40 + 32 + 9, body.Length);
+        Assert.Equal(DropReason.None, BeatView.TryParse(body, out var view));
+        Assert.Equal(entry, view[0]);
+        Assert.Equal("says more"u8, view.Extension);
+        body[39] = 8;
+        Assert.Equal(DropReason.Malformed, BeatView.TryParse(body, out _));
+    }
+
+    [Fact]
+    public void A_beat_refuses_an_extension_that_is_too_long()              // P-101
+    {
+        Assert.Equal(DropReason.None, BeatView.TryParse(WireBytes.BeatWith(new string('x', 600)), out _));
+        Assert.Equal(DropReason.Malformed, BeatView.TryParse(WireBytes.BeatWith(new string('x', 601)), out _));
+    }
+
+    [Fact]
     public void A_beat_refuses_an_oldest_beyond_the_next()
     {
         byte[] body = WireBytes.Beat();

@@ -12,6 +12,7 @@ public sealed class ParserFuzz
     [
         WireBytes.Report(), WireBytes.Report(new SequenceRange(101, 101), new SequenceRange(103, 110), new SequenceRange(200, 499)),
         WireBytes.Beat(), WireBytes.Beat(new BeatEntry(WireBytes.Node, 3, 4, 5, BeatEntryFlags.GroupHeard), new BeatEntry(NodeId.FromName("b"), 1, 4, 5, 0)),
+        WireBytes.BeatWith("an extension", new BeatEntry(WireBytes.Node, 3, 4, 5, BeatEntryFlags.GroupHeard)), WireBytes.BeatWith(new string('x', BeatView.MaxExtensionBytes)),
         WireBytes.Gone(), WireBytes.Leave(), WireBytes.Join(null, 9, 2, 0, 0, 10, 0), WireBytes.Setup(), WireBytes.Frames("abc", "", "defghij"),
     ];
 
@@ -142,6 +143,7 @@ public sealed class ParserFuzz
         if (BeatView.TryParse(bytes, out var beat) == DropReason.None)
         {
             for (int i = 0; i < beat.EntryCount; i++) sum += beat[i].EchoSent;
+            foreach (byte b in beat.Extension) sum += b;
         }
         if (GoneView.TryParse(bytes, out var gone) == DropReason.None) sum += gone.Oldest;
         if (LeaveView.TryParse(bytes, out var leave) == DropReason.None) sum += leave.Highest;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Appliance.Multicast;
 using Appliance.Multicast.Wire;
 
@@ -19,11 +20,14 @@ internal static class WireBytes
         return body[..length];
     }
 
-    public static byte[] Beat(params BeatEntry[] entries)
+    public static byte[] Beat(params BeatEntry[] entries) => BeatWith("", entries);
+
+    public static byte[] BeatWith(string extension, params BeatEntry[] entries)
     {
-        byte[] body = new byte[BeatView.HeaderBytes + entries.Length * BeatView.EntryBytes];
+        byte[] body = new byte[BeatView.HeaderBytes + entries.Length * BeatView.EntryBytes + extension.Length];
         BeatView.WriteHeader(body, 5, 6, 70, 8, 9, BeatFlags.Synchronised, entries.Length);
         for (int i = 0; i < entries.Length; i++) BeatView.WriteEntry(body, i, entries[i]);
+        BeatView.WriteExtension(body, entries.Length, Encoding.ASCII.GetBytes(extension));
         return body;
     }
 

@@ -296,6 +296,9 @@ internal sealed class SimulatedNode : IGroup, IDisposable
     /// <inheritdoc/>
     public void DeclareSynchronised(bool synchronised) => Engine.DeclareSynchronised(synchronised);
 
+    /// <inheritdoc/>
+    public void PublishBeatExtension(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) => Engine.PublishBeatExtension(extension, validUntil, hurry);
+
     /// <summary>Makes the loop turn at a time at the latest.</summary>
     internal void Wake(long time)
     {

@@ -74,4 +74,8 @@ internal sealed class FakeGroup : IGroup
         Synchronised = synchronised;
         _node.Cluster.OnSynchronised(_node);
     }
+
+    public void PublishBeatExtension(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry)
+    {
+    }
 }
