@@ -3,13 +3,13 @@ using System.Globalization;
 
 namespace Appliance.Perf.Macro.Multicast;
 
-/// <summary>A process of this program inside a network namespace that does what it is told, line by line (<see cref="MulticastNode"/>).</summary>
+/// <summary>A process of this program inside a network namespace that does what it is told, line by line (<see cref="MulticastNode"/> and others).</summary>
 internal sealed class NodeProcess : IDisposable
 {
     private readonly Process _process;
     private readonly string _name;
 
-    internal NodeProcess(string name, string networkNamespace)
+    internal NodeProcess(string name, string networkNamespace, string scenario = MulticastNode.ScenarioName)
     {
         _name = name;
         var start = new ProcessStartInfo("nsenter")
@@ -21,7 +21,7 @@ internal sealed class NodeProcess : IDisposable
         string program = Environment.ProcessPath!;
         start.ArgumentList.Add(program);
         if (Path.GetFileNameWithoutExtension(program) == "dotnet") start.ArgumentList.Add(typeof(NodeProcess).Assembly.Location);
-        start.ArgumentList.Add(MulticastNode.ScenarioName);
+        start.ArgumentList.Add(scenario);
         _process = Process.Start(start)!;
     }
 

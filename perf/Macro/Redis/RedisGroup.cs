@@ -10,6 +10,9 @@ namespace Appliance.Perf.Macro.Redis;
 internal sealed class RedisGroup : IDisposable
 {
     public const int Port = 7379;
+
+    // A replica would store what it fetches first in a file of the current directory.
+    private static readonly string[] Diskless = ["--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", "--repl-diskless-load", "on-empty-db"];
     private readonly List<Process> _processes = [];
 
     private RedisGroup()
@@ -82,7 +85,8 @@ internal sealed class RedisGroup : IDisposable
     private void Launch(string networkNamespace, params string[] more)
     {
         var start = new ProcessStartInfo("nsenter") { RedirectStandardOutput = true };
-        foreach (string argument in (string[])[$"--net=/run/netns/{networkNamespace}", "redis-server", "--port", $"{Port}", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "", "--appendonly", "no", "--loglevel", "warning", .. more])
+        foreach (string argument in (string[])[$"--net=/run/netns/{networkNamespace}", "redis-server", "--port", $"{Port}", "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "", "--appendonly", "no", "--loglevel", "warning",
+            .. Diskless, .. more])
             start.ArgumentList.Add(argument);
         Process process = Process.Start(start) ?? throw new InvalidOperationException("redis-server did not start");
         process.OutputDataReceived += static (_, _) => { };
