@@ -94,8 +94,9 @@ internal sealed class ServicePublisher
     {
         if (_group is null) return 0;
         int count = 0;
-        foreach (GroupMember member in _group.Members)
-            if (IsEligible(member)) count++;
+        IReadOnlyList<GroupMember> members = _group.Members; // by index: an enumerator of an interface is allocated
+        for (int i = 0; i < members.Count; i++)
+            if (IsEligible(members[i])) count++;
         return count;
     }
 
@@ -189,8 +190,9 @@ internal sealed class ServicePublisher
         if (_group is null || (_waiting.Count > 0 && ticket > _completedTicket)) return 0;
         ulong sequence = _ring.SequenceOf(ticket);
         int count = 0;
-        foreach (GroupMember member in _group.Members)
-            if (IsEligible(member) && member.AppliedThrough >= sequence) count++;
+        IReadOnlyList<GroupMember> members = _group.Members;
+        for (int i = 0; i < members.Count; i++)
+            if (IsEligible(members[i]) && members[i].AppliedThrough >= sequence) count++;
         return count;
     }
 
@@ -244,10 +246,13 @@ internal sealed class ServicePublisher
     // The k-th of the applied sequences in descending order is what k members have.
     private int CollectApplied()
     {
+        if (_group is null) return 0;
         int count = 0;
-        foreach (GroupMember member in _group?.Members ?? [])
+        IReadOnlyList<GroupMember> members = _group.Members;
+        for (int i = 0; i < members.Count && count < MaxMembers; i++)
         {
-            if (!IsEligible(member) || count == MaxMembers) continue;
+            GroupMember member = members[i];
+            if (!IsEligible(member)) continue;
             int at = count++;
             while (at > 0 && _applied[at - 1] < member.AppliedThrough)
             {
