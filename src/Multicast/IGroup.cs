@@ -70,6 +70,9 @@ public interface IGroup
     /// <summary>The newest sequence of this node's stream that is complete (0 before the first).</summary>
     ulong PublishedThrough { get; }
 
+    /// <summary>Members refuse to admit this node, for example because its name is alive elsewhere (P-33): it must not act for the group.</summary>
+    bool IsRefused => false;
+
     /// <summary>Tells the group whether this node holds the complete state of its services; travels on heartbeats and reports. Reports say 'applied' only while true.</summary>
     void DeclareSynchronised(bool synchronised);
 

@@ -88,6 +88,9 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     public int MaxMessageBytes => _engine.MaxMessageBytes;
 
     /// <inheritdoc/>
+    public bool IsRefused => _engine.LastRefusal is { } refusal && _loop.Now - refusal.At <= RefusedTraffic.EndsAfter;
+
+    /// <inheritdoc/>
     public long PublishableBytes => _sender.IsCongested ? 0 : _engine.PublishableBytes;
 
     /// <inheritdoc/>
@@ -222,8 +225,12 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
             WhyNotLocked = _whyNotLocked,
         },
         Members = [.. _engine.Members.Select(member => new MulticastMemberStatus(member, _engine.PublishedThrough, _loop.Now))],
-        Refusal = _engine.LastRefusal is { } refusal ? GroupWarnings.Describe(refusal, _settings) : null,
+        Refusal = IsRefused ? GroupWarnings.Describe(_engine.LastRefusal!, _settings) : null,
+        Troubles = ReadTroubles(),
     };
+
+    /// <summary>What keeps nodes apart now. Allocates only when there is something.</summary>
+    public IReadOnlyList<GroupTrouble> ReadTroubles() => GroupTroubles.Find(_engine, _settings, _loop.Now);
 
     /// <summary>Leaves the group and frees everything. On the loop thread, or while the loop does not run.</summary>
     public void Dispose()

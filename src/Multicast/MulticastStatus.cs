@@ -73,6 +73,9 @@ public sealed record MulticastStatus
     /// <summary>Why the group does not admit this node, in a sentence; null when it did not refuse.</summary>
     public required string? Refusal { get; init; }
 
+    /// <summary>What keeps nodes apart, or does not belong on the group's network.</summary>
+    public required IReadOnlyList<GroupTrouble> Troubles { get; init; }
+
     /// <summary>What an operator should look at, one sentence each.</summary>
     public IReadOnlyList<string> Warnings => GroupWarnings.Collect(this);
 

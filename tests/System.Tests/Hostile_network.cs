@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Appliance.Configuration;
 using Appliance.Tests.Shared;
 using Appliance.Tests.Shared.Laboratories;
+using Appliance.Tests.Systems.Harness;
 
 namespace Appliance.Tests.Systems;
 
@@ -121,7 +122,7 @@ public sealed class Hostile_network
         // The group's address and port stand in the node's configuration; its own address among the members.
         private static (IPEndPoint Group, IPAddress Local) GroupOf(LabNode node)
         {
-            ApplianceConfiguration configuration = ConfigurationLoader.Load(Path.Combine(Path.GetDirectoryName(node.Admin)!, "appliance.conf")).Configuration!;
+            ApplianceConfiguration configuration = Place.ConfigurationOf(node);
             return (new IPEndPoint(configuration.Group.Address, configuration.Group.Port), configuration.Group.AddressOf(node.Id)!);
         }
 

@@ -35,6 +35,7 @@ internal sealed class NodeParts : IDisposable
             _group = MulticastGroup.Start(NodeSettings.Group(configuration, incarnation, keys.Keys, _snapshots.EndPoint), Loop, new GroupEvents(Mirror, log));
             Mirror.Start(_group);
             Loop.Add(Mirror);
+            Loop.Add(new TroubleLog(_group, log));
             if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
         }
         catch

@@ -30,7 +30,7 @@ internal sealed class Admission
         _opened = opened;
     }
 
-    /// <summary>The newest refusal of this node.</summary>
+    /// <summary>The newest refusal of this node; null when nobody refused it, or who did let it in later.</summary>
     public JoinRefusal? LastRefusal { get; private set; }
 
     /// <summary>When to act next.</summary>
@@ -63,9 +63,11 @@ internal sealed class Admission
         if (setup.Status != RefusalReason.None)
         {
             _context.Counters.RefusalsReceived++;
-            LastRefusal = new JoinRefusal(setup.Status, header.Node, setup.KnownIncarnation, setup.KnownEndPoint ?? (header.Node == _context.Self ? source : null), now);
+            var since = LastRefusal is { } last && last.Reason == setup.Status && now - last.At <= RefusedTraffic.EndsAfter ? last.Since : now;
+            LastRefusal = new JoinRefusal(setup.Status, header.Node, setup.KnownIncarnation, setup.KnownEndPoint ?? (header.Node == _context.Self ? source : null), since, now);
             return DropReason.None;
         }
+        if (LastRefusal?.By == header.Node) LastRefusal = null;                                                // it let us in after all
         var drop = Resolve(now, header, setup.Introduction, source, out var peer, out _, ref sink);
         if (peer is null) return drop;
         peer.Admission.IntroducedAt = now;

@@ -59,6 +59,9 @@ internal sealed class GroupEngine : IDisposable
     /// <summary>Everything counted.</summary>
     public EngineCounters Counters => _context.Counters;
 
+    /// <summary>What is refused again and again.</summary>
+    public RefusedTraffic Refused { get; } = new();
+
     /// <summary>For the heartbeat thread.</summary>
     public HeartbeatSource Heartbeats => _beats.Source;
 
@@ -117,7 +120,9 @@ internal sealed class GroupEngine : IDisposable
         where TSink : struct, IEngineSink
     {
         var reason = _inbound.Handle(now, wallMilliseconds, datagram, source, path, ref sink);
-        if (reason != DropReason.None) _context.Counters.Drop(reason);
+        if (reason == DropReason.None) return;
+        _context.Counters.Drop(reason);
+        Refused.Note(now, reason, source);
     }
 
     /// <summary>Ends a batch of <see cref="OnDatagram"/>: reports, repairs, progress.</summary>

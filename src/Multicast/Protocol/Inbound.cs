@@ -175,7 +175,7 @@ internal sealed class Inbound
         if (reason != DropReason.None) return reason;
         if (header.Node != _context.Self) return _parts.Admission.OnJoin(now, header, introduction, source, ref sink);
         _parts.Admission.OnOwnIdFromElsewhere(now, header, introduction, source, ref sink);
-        return DropReason.NodeConflict;
+        return DropReason.OwnIdElsewhere;
     }
 
     private DropReason OnSetup<TSink>(Timestamp now, in DatagramHeader header, ReadOnlySpan<byte> body, IPEndPoint source, ref TSink sink)

@@ -32,5 +32,6 @@ internal enum RefusalReason : byte
 /// <param name="By">Who refused.</param>
 /// <param name="Incarnation">The incarnation that is known there, or 0.</param>
 /// <param name="Address">Where the other life answers, or null.</param>
-/// <param name="At">When.</param>
-internal sealed record JoinRefusal(RefusalReason Reason, NodeId By, ulong Incarnation, IPEndPoint? Address, Timestamp At);
+/// <param name="Since">When the first came of those that say the same.</param>
+/// <param name="At">When this one came.</param>
+internal sealed record JoinRefusal(RefusalReason Reason, NodeId By, ulong Incarnation, IPEndPoint? Address, Timestamp Since, Timestamp At);

@@ -10,6 +10,7 @@ internal static class GroupWarnings
         List<string> warnings = [];
         if (!status.StartUpTest.Passed) warnings.Add(status.StartUpTest.Sentence);
         if (status.Refusal is not null) warnings.Add(status.Refusal);
+        warnings.AddRange(status.Troubles.Where(static trouble => trouble.Kind != GroupTroubleKind.Refused).Select(static trouble => trouble.Sentence));
         if (!status.LinkCarries) warnings.Add($"the group's interface '{status.Interface}' has no carrier: look at its cable and switch port");
         int needed = status.DatagramBytes + InterfaceChoice.HeaderBytes(status.Address.StartsWith('[') ? System.Net.Sockets.AddressFamily.InterNetworkV6 : System.Net.Sockets.AddressFamily.InterNetwork);
         if (status.MtuBytes < needed) warnings.Add($"the MTU of '{status.Interface}' fell to {status.MtuBytes}, the group's datagrams need {needed}: they are not sent");

@@ -48,8 +48,11 @@ internal enum DropReason : byte
     /// <summary>A second life of a node that is alive: a clone, or a restart before the old life is silent.</summary>
     NodeAlive,
 
-    /// <summary>Another node's name with the same number, or our own id from somebody else.</summary>
+    /// <summary>Another node's name with the same number.</summary>
     NodeConflict,
+
+    /// <summary>A JOIN with our own id from another life: a clone.</summary>
+    OwnIdElsewhere,
 
     /// <summary>Group-wide settings or wire versions that do not go together.</summary>
     Incompatible,

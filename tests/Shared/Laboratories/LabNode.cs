@@ -9,6 +9,23 @@ namespace Appliance.Tests.Shared.Laboratories;
 /// <summary>One node of a <see cref="Laboratory"/>, asked through its admin socket.</summary>
 internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string Namespace, IPAddress Address, string Admin)
 {
+    /// <summary>Where its files stand.</summary>
+    public string Home => Path.GetDirectoryName(Admin)!;
+
+    /// <summary>Its admin socket answers.</summary>
+    public bool Answers()
+    {
+        try
+        {
+            Status();
+            return true;
+        }
+        catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The node's own view: what <c>appliance status --json</c> prints.</summary>
     public JsonElement Status() => JsonDocument.Parse(Get("/status")).RootElement;
 

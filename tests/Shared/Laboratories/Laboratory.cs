@@ -94,13 +94,21 @@ internal sealed class Laboratory : IDisposable
     /// <summary>Makes a new group key, gives it to every node and lets them seal with it, as docs/operations.md tells an operator to.</summary>
     public void RotateGroupKey()
     {
-        string keyFile = Path.Combine(StateDirectory, "group.key");
-        Shell.Run(Program, "keygen", "--add", keyFile);
-        foreach (LabNode node in Nodes) Shell.Run(Program, "reload", "--admin", node.Admin);
+        foreach (string step in new[] { "--add", "--promote", "--retire" })
+        {
+            Shell.Run(Program, "keygen", step, KeyFile);
+            foreach (LabNode node in Nodes) Shell.Run(Program, "reload", "--admin", node.Admin);
+        }
     }
 
     /// <summary>Where the laboratory keeps its files.</summary>
-    public string StateDirectory => Path.Combine(Environment.IsPrivilegedProcess ? "/run/appliance-lab" : Path.GetTempPath(), _name);
+    public string StateDirectory => Path.GetDirectoryName(Nodes[0].Home)!;
+
+    /// <summary>The group's keys.</summary>
+    public string KeyFile => Path.Combine(StateDirectory, "group.key");
+
+    /// <summary>What a node has logged so far.</summary>
+    public string LogOf(LabNode node) => File.ReadAllText(Path.Combine(node.Home, "log"));
 
     public void Dispose() => Shell.Try(CommandLimit, Program, "lab", "down", "--name", _name);
 }

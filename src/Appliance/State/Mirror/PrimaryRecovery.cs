@@ -51,7 +51,7 @@ internal sealed class PrimaryRecovery
 
     /// <summary>What it does, in words.</summary>
     internal string Doing =>
-        IsDone ? "" : _fetch is not null ? $"recovering: fetching from {_fetch.Server.Name}" : $"recovering: {_survey.Answers.Count} of {Others} other data members have answered, {Needed} are needed";
+        IsDone ? "" : _mirror.Group.IsRefused ? "recovering: the group refuses this node" : _fetch is not null ? $"recovering: fetching from {_fetch.Server.Name}" : $"recovering: {_survey.Answers.Count} of {Others} other data members have answered, {Needed} are needed";
 
     /// <summary>When <see cref="Tick"/> has something to do.</summary>
     internal Timestamp NextDeadline => IsDone ? Timestamp.Never : _clear is not null || _fetch is { HasWork: true } ? default : _askAgain;
@@ -85,6 +85,7 @@ internal sealed class PrimaryRecovery
     private void TickSurvey(Timestamp now)
     {
         _askAgain = now + _options.RetryDelay;
+        if (_mirror.Group.IsRefused) _started = now; // a clone, or an old life that is not given up yet: others serve
         _survey.AskAgain(answer => answer.Member.State == MemberState.Left);
         _survey.Ask(_mirror.Members);
         List<SurveyAnswer> answers = [.. _survey.Answers.Where(answer => _options.DataMembers.Contains(answer.Member.Name))];
@@ -117,7 +118,7 @@ internal sealed class PrimaryRecovery
 
     private bool MayJudge(List<SurveyAnswer> answers, TimeSpan waited)
     {
-        if (answers.Count >= Others) return true;
+        if (answers.Count >= Others && !_mirror.Group.IsRefused) return true;
         if (waited >= _options.RecoveryLimit) return true;
         if (waited < _options.RecoveryGrace) return false;
         return answers.Count >= Needed || (!_ranBefore && !answers.Exists(HasSomething)); // a node that never was primary has acknowledged nothing

@@ -31,6 +31,27 @@ public sealed class CutTests
     }
 
     [Fact]
+    public void A_primary_that_its_group_refuses_waits_for_as_long_as_it_is_refused()
+    {
+        using var group = new MirrorCluster("a", "b", "c");
+        group["a"].Set("k", "v");
+        group.RunUntilQuiet();
+        group.Kill("a");
+        group.Run(50);
+        foreach (string other in new[] { "b", "c" }) group.Cut("a", other);
+        FakeNode clone = group.Start("a");
+        clone.Group.IsRefused = true;
+        group.Run(20_000); // longer than a recovery waits for answers
+        Assert.Equal(ServiceRole.Recovering, clone.Service.Role);
+        Assert.Contains("refuses", clone.Mirror.ReadStatus()[0].Why, StringComparison.Ordinal);
+
+        clone.Group.IsRefused = false;
+        foreach (string other in new[] { "b", "c" }) group.Heal("a", other);
+        group.RunUntil(() => clone.Service.Role == ServiceRole.Primary, "a serves again");
+        Assert.Equal("v", clone.Get("k"));
+    }
+
+    [Fact]
     public void A_survivor_that_had_less_than_the_cut_gets_the_rest()
     {
         using var group = new MirrorCluster("a", "b", "c");

@@ -37,6 +37,8 @@ internal sealed class FakeGroup : IGroup
 
     public long PublishableBytes { get; set; } = 1 << 20;
 
+    public bool IsRefused { get; set; }
+
     public ulong PublishedThrough { get; private set; }
 
     /// <summary>Datagrams of this life, for members that are held back.</summary>
