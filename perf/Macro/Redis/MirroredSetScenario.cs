@@ -5,6 +5,8 @@ namespace Appliance.Perf.Macro.Redis;
 /// <summary>SET with two replicas each, in the same namespaces, over the same cards with the same offloads.</summary>
 internal sealed class MirroredSetScenario : IScenario
 {
+    private const int Pipeline = 16;
+
     public string Name => "resp-mirrored";
 
     public string Summary => "redis-benchmark SET -P 16, two replicas: ours sealed against redis-server";
@@ -12,31 +14,42 @@ internal sealed class MirroredSetScenario : IScenario
     public IEnumerable<Figure> Run(ScenarioOptions options)
     {
         using Laboratory lab = Laboratory.Up();
+        RedisGroup.LevelOffloads(lab);
         using RedisGroup redis = RedisGroup.Start(lab);
-        int requests = options.Quick ? 100_000 : 600_000, rounds = options.Quick ? 1 : 5;
-        List<double> ours = [], theirs = [], ourCpu = [], theirCpu = [];
-        int[] nodes = [.. lab.Nodes.Select(node => node.Pid)];
-        for (int round = -1; round < rounds; round++)
+        int requests = options.Quick ? 200_000 : 500_000, rounds = options.Quick ? 2 : 5;
+        var ours = new BenchmarkSide("ours", lab, lab.Primary.Address, lab.RespPort, [.. lab.Nodes.Select(static node => node.Pid)]);
+        var theirs = new BenchmarkSide("redis", lab, lab.Primary.Address, RedisGroup.Port, redis.Pids);
+        for (int warm = 0; warm < 2; warm++)
         {
-            (double ourRate, double ourSeconds) = Measure(nodes, () => RedisBenchmark.Run(lab.ClientNamespace, lab.Primary.Address, lab.RespPort, "set", requests, 16));
-            (double theirRate, double theirSeconds) = Measure(redis.Pids, () => RedisBenchmark.Run(lab.ClientNamespace, lab.Primary.Address, RedisGroup.Port, "set", requests, 16));
-            if (round < 0 && !options.Quick) continue; // the first round warms both sides up
-            ours.Add(ourRate);
-            theirs.Add(theirRate);
-            ourCpu.Add(ourSeconds / requests * 1e6);
-            theirCpu.Add(theirSeconds / requests * 1e6);
+            ours.WarmUp("set", Pipeline);
+            theirs.WarmUp("set", Pipeline);
         }
+        double allocatedBefore = Allocated(lab), requestsBefore = ours.Requests;
+        for (int round = 0; round < rounds; round++)
+        {
+            ours.Measure("set", Pipeline, requests);
+            theirs.Measure("set", Pipeline, requests);
+        }
+        double allocated = (Allocated(lab) - allocatedBefore) / (ours.Requests - requestsBefore);
         lab.AwaitConverged(TimeSpan.FromSeconds(30));
-        yield return Figure.Of("redis SET -P 16, two replicas", theirs, "requests/s");
-        yield return Figure.Of("ours SET -P 16, two secondaries, sealed", ours, "requests/s", Statistics.Median(ours) / Statistics.Median(theirs), 1.0);
-        yield return Figure.Of("redis CPU, three servers", theirCpu, "us/request");
-        yield return Figure.Of("ours CPU, three nodes", ourCpu, "us/request", Statistics.Median(ourCpu) / Statistics.Median(theirCpu));
+        AssertAlike(lab);
+        BenchmarkSide.Rounds mine = ours.Of("set", Pipeline), other = theirs.Of("set", Pipeline);
+        yield return Figure.Of("redis SET -P 16, two replicas", other.Rates, "requests/s");
+        yield return Figure.Of("ours SET -P 16, two secondaries, sealed", mine.Rates, "requests/s", Statistics.Median(mine.Rates) / Statistics.Median(other.Rates), 1.0);
+        yield return Figure.Of("redis CPU, three servers", other.Cpu, "us/request");
+        yield return Figure.Of("ours CPU, three nodes", mine.Cpu, "us/request", Statistics.Median(mine.Cpu) / Statistics.Median(other.Cpu));
+        yield return Figure.Of("allocated by three nodes, the admin pages' work included", [allocated], "B/request", target: 1, targetIsLimit: true);
     }
 
-    private static (double Rate, double Seconds) Measure(IReadOnlyList<int> pids, Func<double> run)
+    private static double Allocated(Laboratory lab) => lab.Nodes.Sum(static node => node.Metric("appliance_gc_allocated_bytes_total"));
+
+    private static void AssertAlike(Laboratory lab)
     {
-        double before = CpuTime.Seconds(pids);
-        double rate = run();
-        return (rate, CpuTime.Seconds(pids) - before);
+        string[] sizes = [.. lab.Nodes.Select(node =>
+        {
+            using RespClient client = lab.Connect(node);
+            return client.Call("DBSIZE").Text;
+        })];
+        if (sizes.Distinct().Count() != 1) throw new InvalidDataException($"the nodes hold different numbers of keys: {string.Join(' ', sizes)}");
     }
 }

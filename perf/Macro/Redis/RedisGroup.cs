@@ -42,6 +42,15 @@ internal sealed class RedisGroup : IDisposable
         }
     }
 
+    /// <summary>
+    /// A laboratory's cards cut multicast into datagrams before the wire, as a real card does; TCP's super-packets must be cut alike, or the replication of Redis
+    /// would cross the bridge in pieces of 64 KiB, which no wire carries.
+    /// </summary>
+    public static void LevelOffloads(Laboratory lab)
+    {
+        foreach (LabNode node in lab.Nodes) Shell.RunIn(node.Namespace, "ethtool", "-K", "sync", "tso", "off");
+    }
+
     /// <summary>A connection from the client's namespace to the primary.</summary>
     public static RespClient Connect(Laboratory lab) =>
         NetworkNamespace.Run(lab.ClientNamespace, () => RespClient.Connect(new IPEndPoint(lab.Primary.Address, Port)));
@@ -74,7 +83,8 @@ internal sealed class RedisGroup : IDisposable
         return client!;
     }
 
-    private static IPAddress SynchronisationAddress(LabNode node)
+    /// <summary>The address of a node's card for synchronisation.</summary>
+    public static IPAddress SynchronisationAddress(LabNode node)
     {
         string json = Shell.RunIn(node.Namespace, "ip", "-j", "-4", "address", "show", "dev", "sync");
         JsonElement first = JsonDocument.Parse(json).RootElement.EnumerateArray().First(link => link.TryGetProperty("addr_info", out JsonElement info) && info.GetArrayLength() > 0);
