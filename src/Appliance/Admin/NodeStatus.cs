@@ -132,7 +132,7 @@ internal sealed record ClassStatus
 /// <summary>Another member as this node sees it.</summary>
 internal sealed record MemberStatus
 {
-    internal const string AbsentState = "absent";
+    internal const string AbsentState = "absent", LiveState = "live";
 
     /// <summary>Its id.</summary>
     public required string Id { get; init; }

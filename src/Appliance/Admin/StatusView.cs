@@ -40,7 +40,7 @@ internal static class StatusView
         Table table = NewTable("member", "state", "synchronised", "path", "lag messages", "lag bytes", "lag", "round trip", "silent");
         foreach (MemberStatus member in status.Members)
         {
-            string state = member.State == "live" ? member.WaitedFor ? "live" : "[yellow]live, ejected[/]" : $"[red]{member.State}[/]";
+            string state = member.State == MemberStatus.LiveState ? member.WaitedFor ? "live" : "[yellow]live, ejected[/]" : $"[red]{member.State}[/]";
             string path = member.PathCause is null ? member.Path ?? "-" : $"[yellow]{member.Path}[/] ({Markup.Escape(member.PathCause)})";
             table.AddRow(Markup.Escape(member.Id), state, member.Synchronised ? "yes" : "[yellow]no[/]", path, Number(member.LagMessages), Size(member.LagBytes), $"{Number(member.LagMilliseconds)} ms",
                 member.RoundTripMicroseconds is { } trip ? $"{Number(trip)} us" : "-", member.SilentMilliseconds is { } silent ? $"{Number(silent)} ms" : "-");

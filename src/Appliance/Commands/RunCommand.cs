@@ -22,6 +22,7 @@ internal static class RunCommand
         ApplianceConfiguration configuration = CommonOptions.LoadConfiguration(path);
         using var logging = new NodeLogging(configuration.Node.LogLevel);
         ILogger log = logging.Factory.CreateLogger("appliance");
+        await using ServiceManager manager = ServiceManager.FromEnvironment(log);
         var end = new TaskCompletionSource<PosixSignal>(TaskCreationOptions.RunContinuationsAsynchronously);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, EndOn);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, EndOn);
@@ -31,13 +32,17 @@ internal static class RunCommand
             using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context =>
             {
                 context.Cancel = true;
-                _ = node.ReloadAsync(); // it logs what it did
+                _ = ReloadAsync(node); // it logs what it did
             });
+            manager.Ready();
+            manager.Watch(node.SummariseAsync);
             NodeLog.Ending(log, (await end.Task.ConfigureAwait(false)).ToString());
+            await manager.StopAsync().ConfigureAwait(false);
         }
         catch (NodeStartException failure)
         {
             NodeLog.CannotStart(log, failure.Message);
+            manager.Say($"cannot start: {failure.Message}");
             return ExitCode.Failed;
         }
         NodeLog.Ended(log);
@@ -47,6 +52,13 @@ internal static class RunCommand
         {
             context.Cancel = true; // the default would end the process at once
             end.TrySetResult(context.Signal);
+        }
+
+        async Task ReloadAsync(NodeHost node)
+        {
+            manager.Reloading();
+            await node.ReloadAsync().ConfigureAwait(false);
+            manager.Ready();
         }
     }
 }

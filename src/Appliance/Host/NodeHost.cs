@@ -68,6 +68,15 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         return Parts.Loop.AskAsync(view.Describe, _configuration.Admin.Timeout);
     }
 
+    /// <summary>The node in one line: its roles, its members, what would be lost.</summary>
+    /// <exception cref="TimeoutException">The loop did not answer in time, or something else that must turn does not.</exception>
+    internal async Task<string> SummariseAsync(TimeSpan timeout)
+    {
+        var view = new NodeView(_configuration, Incarnation, Parts);
+        (NodeStatus status, string? hanging) = await Parts.Loop.AskAsync(() => (view.Describe(), Parts.Group.ReadStatus().Heartbeats.Hanging), timeout).ConfigureAwait(false);
+        return hanging is null ? StatusLine.Of(status) : throw new TimeoutException($"'{hanging}' does not advance: the node has fallen silent");
+    }
+
     /// <inheritdoc/>
     public Task<string> GetMetricsAsync()
     {

@@ -1,4 +1,5 @@
 using Appliance.Listeners.Resp;
+using Appliance.Tests.Shared;
 using StackExchange.Redis;
 
 namespace Appliance.Tests.Compatibility.Resp;

@@ -22,6 +22,20 @@ internal static unsafe partial class TestKernel
         if (kill(process, signal) != 0) throw new InvalidOperationException($"signal {signal} to {process}: errno {Marshal.GetLastPInvokeError()}");
     }
 
+    /// <summary>Stops one thread of another process (PTRACE_SEIZE, PTRACE_INTERRUPT). The calling thread is its tracer.</summary>
+    internal static void Trace(int thread)
+    {
+        const int seize = 0x4206, interrupt = 0x4207;
+        foreach (int request in new[] { seize, interrupt })
+            if (ptrace(request, thread, 0, 0) != 0) throw new InvalidOperationException($"ptrace {request:x} of {thread}: errno {Marshal.GetLastPInvokeError()}");
+    }
+
+    /// <summary>Lets it go on (PTRACE_DETACH).</summary>
+    internal static void Untrace(int thread)
+    {
+        if (ptrace(17, thread, 0, 0) != 0) throw new InvalidOperationException($"ptrace detach of {thread}: errno {Marshal.GetLastPInvokeError()}");
+    }
+
     /// <summary>BPF_PROG_TEST_RUN (net/bpf/test_run.c): what a program says to a frame.</summary>
     internal static int Verdict(SafeFileHandle program, ReadOnlySpan<byte> frame)
     {
@@ -49,6 +63,9 @@ internal static unsafe partial class TestKernel
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int setns(int descriptor, int kind);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial nint ptrace(nint request, nint thread, nint address, nint data);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int kill(int process, int signal);

@@ -1,4 +1,4 @@
-namespace Appliance.Tests.Compatibility.Resp;
+namespace Appliance.Tests.Shared;
 
 /// <summary>A fact that needs a program on the path; skipped with its name when it is missing.</summary>
 [AttributeUsage(AttributeTargets.Method)]
