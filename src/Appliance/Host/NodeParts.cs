@@ -11,6 +11,7 @@ namespace Appliance.Host;
 internal sealed class NodeParts : IDisposable
 {
     private readonly SealedSyncTransport _channels;
+    private readonly TermFiles _terms;
     private readonly SynchronisationServer _snapshots;
     private readonly List<ListenerOptions> _listenerOptions = [];
     private readonly List<RespListener> _listeners = [];
@@ -25,10 +26,11 @@ internal sealed class NodeParts : IDisposable
         ILogger log = loggers.CreateLogger("group");
         StateMirrorOptions options = NodeSettings.Mirror(configuration, incarnation, keys.HashSeed);
         SealedConnectionSettings connections = NodeSettings.Connections(configuration, keys.Keys);
-        int frameBytes = SyncLimits.MessageBytes(options.Limits, options.Services.Count);
+        int frameBytes = SyncLimits.MessageBytes(options.Limits);
         Loop = new EventLoop();
         _channels = new SealedSyncTransport(Loop, connections, frameBytes); // its round comes before the mirror's
-        Mirror = new StateMirror(options, _channels, new TermFiles(state.Path), (kind, text) => GroupEvents.Log(log, kind, text));
+        _terms = new TermFiles(state.Path, text => NodeLog.Warning(log, text));
+        Mirror = new StateMirror(options, _channels, _terms, (kind, text) => GroupEvents.Log(log, kind, text));
         _snapshots = SynchronisationServer.Start(NodeSettings.Synchronisation(configuration), connections, frameBytes, Mirror.CreateServerSession);
         try
         {
@@ -93,6 +95,7 @@ internal sealed class NodeParts : IDisposable
         _snapshots.Dispose();
         _group?.Dispose();
         Mirror.Dispose();
+        _terms.Dispose();
         Loop.Dispose();
     }
 

@@ -11,4 +11,7 @@ internal interface ITermStore
     /// <summary>Stores a term; it survives a loss of power when the call returns.</summary>
     /// <exception cref="IOException">It cannot be stored.</exception>
     void WriteTerm(string service, ulong term);
+
+    /// <summary>Stores a term that another node begins and that this one has promised to respect, unless a newer one is stored; need not wait until it survives a loss of power.</summary>
+    void WriteTermSoon(string service, ulong term);
 }

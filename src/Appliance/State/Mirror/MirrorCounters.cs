@@ -66,6 +66,12 @@ internal sealed class MirrorCounters
     /// <summary>Cuts published or applied.</summary>
     public long Cuts;
 
+    /// <summary>Questions where the members stand.</summary>
+    public long Surveys;
+
+    /// <summary>Attempts to synchronise or to recover that failed and were put off.</summary>
+    public long Retries;
+
     /// <summary>Primaries that served without having heard enough survivors.</summary>
     public long UnsafeRecoveries;
 }

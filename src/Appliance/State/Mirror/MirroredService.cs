@@ -13,18 +13,24 @@ namespace Appliance.State;
 /// </remarks>
 internal sealed class MirroredService : IServiceContext, IDisposable
 {
+    private const string TooLittleMemory = "the memory limit does not allow what the service holds ([node] memory-limit)";
+
     private readonly StateMirror _mirror;
     private readonly MirrorCounters _counters;
     private RecordVersion _liveFrom, _liveThrough;
     private RecordVersion _batchPosition;
+    private ulong _acceptedTerm; // the current one, unless a higher one has been promised: then none
+    private readonly ITermStore _terms;
     private GroupMember? _primaryMember;
     private NodeId _writer;
 
-    internal MirroredService(StateMirror mirror, MirroredServiceOptions options, StateMirrorOptions mirrorOptions, ClassPolicies policies, IGroup group)
+    internal MirroredService(StateMirror mirror, MirroredServiceOptions options, StateMirrorOptions mirrorOptions, ClassPolicies policies, IGroup group, ITermStore terms)
     {
         _mirror = mirror;
         _counters = mirror.Counters;
+        _terms = terms;
         Name = options.Name;
+        PromisedTerm = SeenTerm = terms.ReadTerm(options.Name);
         Id = ServiceId.FromName(options.Name);
         PrimaryName = options.Primary;
         IsOwn = options.Primary == mirrorOptions.Node;
@@ -97,6 +103,12 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     /// <summary>The newest term that a record was seen of; its cut may still be missing.</summary>
     internal ulong SeenTerm { get; private set; }
 
+    /// <summary>Records of lower terms are refused: this node has told a primary to be of this term where it stands.</summary>
+    internal ulong PromisedTerm { get; private set; }
+
+    /// <summary>It was complete once in this life.</summary>
+    internal bool Remembers { get; private set; }
+
     /// <summary>Memory does not suffice for what the service holds.</summary>
     internal bool CannotStore { get; private set; }
 
@@ -123,12 +135,12 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     internal void Apply(GroupMember sender, scoped in EncodedRecord record, ulong hash, bool endsBatch)
     {
         RecordVersion version = record.Version;
-        if (version.Term != Chain.CurrentTerm || sender.Node != _writer)
+        if (version.Term != _acceptedTerm || sender.Node != _writer)
         {
-            if (version.Term != Chain.CurrentTerm) OnOtherTerm(version);
+            if (version.Term != _acceptedTerm) OnOtherTerm(version);
             else if (_writer == NodeId.None) _writer = sender.Node;
             else _counters.ForeignWriter++;
-            if (sender.Node != _writer || version.Term != Chain.CurrentTerm) return;
+            if (sender.Node != _writer || version.Term != _acceptedTerm) return;
         }
         RecordVersion position = _batchPosition > Position ? _batchPosition : Position;
         if (version > position)
@@ -156,7 +168,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     /// <summary>Applies a cut that came by the stream.</summary>
     internal void ApplyCut(GroupMember sender, TermChain chain)
     {
-        if (chain.CurrentTerm <= Chain.CurrentTerm)
+        if (chain.CurrentTerm <= Chain.CurrentTerm || chain.CurrentTerm < PromisedTerm)
         {
             _counters.LowerTerm++;
             return;
@@ -175,8 +187,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     internal void AdoptChain(TermChain chain)
     {
         if (chain.CurrentTerm <= Chain.CurrentTerm) return;
-        Chain = chain;
-        ChainEpoch++;
+        UseChain(chain);
         _writer = default;
         _batchPosition = default;
         _liveFrom = _liveThrough = default;
@@ -187,14 +198,14 @@ internal sealed class MirroredService : IServiceContext, IDisposable
             MarkIncomplete($"term {chain.CurrentTerm} begins before what is held here ends ({Highest})");
         }
         Position = chain.Clamp(Position);
-        if (IsOwn && Role == ServiceRole.Primary) StepDown();
+        if (IsOwn && Role == ServiceRole.Primary) StepDown(chain.CurrentTerm, "another node");
     }
 
     /// <summary>A recovering primary begins to fetch from a member that knows these terms.</summary>
     internal void ResetForRecovery(TermChain chain)
     {
-        Chain = chain;
-        ChainEpoch++;
+        UseChain(chain);
+        Remembers = false;
         _writer = default;
         Position = Highest = _batchPosition = _liveFrom = _liveThrough = default;
     }
@@ -247,7 +258,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     internal void MarkComplete()
     {
         if (IsComplete) return;
-        IsComplete = true;
+        IsComplete = Remembers = true;
         Why = "";
         _liveFrom = _liveThrough = default;
         Store.Memory.IsCollectionPaused = false;
@@ -274,8 +285,8 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     /// <param name="chain">The new term's.</param>
     internal void BecomePrimary(TermChain chain)
     {
-        Chain = chain;
-        ChainEpoch++;
+        PromisedTerm = chain.CurrentTerm;
+        UseChain(chain);
         _writer = _mirror.Self;
         Discarding = null;
         NeedsDiscard = false;
@@ -324,34 +335,64 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     }
 
     /// <summary>Tells the serving threads where the service stands.</summary>
-    internal void Share()
+    internal void Share() => Shared.Update(Position, Highest, Store.Memory.Floor, IsComplete);
+
+    /// <summary>Where the service stands, for a member that asks.</summary>
+    internal ServicePosition ToPosition()
     {
-        SharedServiceState.Standing standing = Role switch
+        bool writes = Role == ServiceRole.Primary;
+        return new ServicePosition
         {
-            ServiceRole.Primary => SharedServiceState.Standing.Primary,
-            ServiceRole.Recovering => SharedServiceState.Standing.Recovering,
-            _ => SharedServiceState.Standing.Nothing,
+            Position = writes ? Publisher.Last : Position,
+            Highest = writes ? Publisher.Last : Highest,
+            Floor = Store.Memory.Floor,
+            IsComplete = IsComplete,
+            IsPrimary = writes,
+            Remembers = Remembers,
+            Promised = PromisedTerm,
+            Chain = Chain,
         };
-        if (IsComplete) standing |= SharedServiceState.Standing.Complete;
-        Shared.Update(Position, Highest, Store.Memory.Floor, Chain, standing);
+    }
+
+    /// <summary>Records of lower terms are refused from now on: another node begins this one. What was refused is obtained after its cut.</summary>
+    /// <param name="term">The term; 0 promises nothing.</param>
+    /// <param name="asker">Who begins it.</param>
+    internal void Promise(ulong term, string asker)
+    {
+        if (term <= PromisedTerm) return;
+        PromisedTerm = term;
+        SeenTerm = Math.Max(SeenTerm, term); // without its cut this node is not in step
+        _terms.WriteTermSoon(Name, term);
+        AcceptTerm();
+        if (IsOwn && Role == ServiceRole.Primary) StepDown(term, asker);
     }
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose() => Store.Dispose();
 
-    private void StepDown()
+    private void UseChain(TermChain chain)
+    {
+        Chain = chain;
+        ChainEpoch++;
+        AcceptTerm();
+    }
+
+    private void AcceptTerm() => _acceptedTerm = Chain.CurrentTerm >= PromisedTerm ? Chain.CurrentTerm : ulong.MaxValue;
+
+    private void StepDown(ulong term, string other)
     {
         Role = ServiceRole.Secondary;
         IsOwn = false;
-        _mirror.Log(MirrorEvent.Lost, $"service {Name}: another node writes in term {Chain.CurrentTerm}: this node is no longer the primary; two nodes are configured as primary");
+        _mirror.Log(MirrorEvent.Lost, $"service {Name}: {other} begins term {term}: this node is no longer the primary; two nodes are configured as primary");
         Store.OnRoleChanged();
     }
 
     private void OnOtherTerm(RecordVersion version)
     {
-        if (version.Term < Chain.CurrentTerm)
+        if (version.Term < Chain.CurrentTerm || version.Term < PromisedTerm)
         {
             _counters.LowerTerm++;
+            if (version.Term == Chain.CurrentTerm && version > Position && IsComplete) MarkIncomplete($"a write of term {version.Term} was refused, because term {PromisedTerm} begins");
             return;
         }
         _counters.UnknownTerm++;
@@ -362,9 +403,11 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     private void OnCannotStore()
     {
         _counters.CouldNotStore++;
-        bool isNew = !CannotStore;
+        _batchPosition = default; // a batch that is not here in full does not count
+        if (CannotStore) return;
         CannotStore = true;
-        if (isNew) MarkIncomplete("the memory limit does not allow what the service holds ([node] memory-limit)");
+        if (!IsComplete) _mirror.Log(MirrorEvent.NotSynchronised, $"service {Name}: cannot be synchronised: {TooLittleMemory}");
+        MarkIncomplete(TooLittleMemory);
     }
 
     private void NoteBeyondHole(RecordVersion version)

@@ -12,6 +12,7 @@ internal sealed class SecondaryResync
     private readonly StateMirror _mirror;
     private readonly StateMirrorOptions _options;
     private readonly Survey _survey;
+    private readonly Backoff _backoff;
     private readonly List<byte[]> _keys = [];
     private readonly List<GroupMember> _failed = [];
     private Step _step;
@@ -21,14 +22,15 @@ internal sealed class SecondaryResync
     private RecordVersion _target;
     private ulong _gapEpoch;
     private bool _mustFetchAll;
-    private List<(GroupMember Member, ServicePosition Position)> _candidates = [];
+    private List<SurveyAnswer> _candidates = [];
 
-    internal SecondaryResync(MirroredService service, StateMirror mirror, StateMirrorOptions options, ISyncTransport transport)
+    internal SecondaryResync(MirroredService service, StateMirror mirror, StateMirrorOptions options)
     {
         _service = service;
         _mirror = mirror;
         _options = options;
-        _survey = new Survey(transport, service.Id, mirror.Counters);
+        _survey = new Survey(mirror, service, options.RetryDelay);
+        _backoff = new Backoff(options.RetryDelay, options.RetryLimit, options.Limits.RandomSeed ^ service.Id.Value);
     }
 
     private enum Step
@@ -52,7 +54,7 @@ internal sealed class SecondaryResync
     };
 
     /// <summary>When <see cref="Tick"/> has something to do.</summary>
-    internal Timestamp NextDeadline => _step == Step.Idle ? Timestamp.Never : _step == Step.Discard || _fetch is { HasWork: true } ? default : _due;
+    internal Timestamp NextDeadline => _step == Step.Idle ? Timestamp.Never : _step == Step.Discard || _fetch is { HasWork: true } ? default : Timestamp.Min(_due, _survey.NextDeadline);
 
     /// <summary>Starts, or goes on if it is under way already.</summary>
     internal void Start(Timestamp now)
@@ -91,32 +93,33 @@ internal sealed class SecondaryResync
     /// <summary>The members are others now.</summary>
     internal void OnMembersChanged(Timestamp now)
     {
-        if (_step == Step.Survey) _survey.Ask(_mirror.Members);
-        else if (_step == Step.Wait) _due = Timestamp.Min(_due, now);
+        _survey.OnMembersChanged(now);
+        if (_step == Step.Wait) _due = Timestamp.Min(_due, now);
     }
+
+    /// <summary>A member has said where it stands.</summary>
+    internal void OnAnswer(GroupMember member, ulong number, ServicePosition position) => _survey.OnAnswer(member, number, position);
 
     private void BeginSurvey(Timestamp now)
     {
         _step = Step.Survey;
         _due = now + _options.SurveyTimeout;
         _gapEpoch = _service.GapEpoch;
-        _survey.Reset();
-        _survey.Ask(_mirror.Members);
+        _survey.Begin(now, 0);
     }
 
     private void TickSurvey(Timestamp now)
     {
+        _survey.Tick(now);
         if (!_survey.IsSettled && now.Nanoseconds < _due.Nanoseconds) return;
-        List<SurveyAnswer> answers = [.. _survey.Answers];
-        _survey.Reset();
-        List<(GroupMember Member, ServicePosition Position)> complete =
-            [.. from answer in answers where answer.Position is { IsComplete: true } select (answer.Member, answer.Position!)];
+        List<SurveyAnswer> complete = [.. _survey.Answers.Where(static answer => answer.Position.IsComplete)];
+        _survey.End();
         if (complete.Count == 0 || complete.TrueForAll(one => one.Position.Chain.CurrentTerm < _service.SeenTerm))
         {
             Retry(now);
             return;
         }
-        TermChain newest = complete.MaxBy(static one => one.Position.Chain.CurrentTerm).Position.Chain;
+        TermChain newest = complete.MaxBy(static one => one.Position.Chain.CurrentTerm)!.Position.Chain;
         _service.AdoptChain(newest);
         complete.RemoveAll(one => one.Position.Chain.CurrentTerm < _service.Chain.CurrentTerm);
         if (complete.Count == 0)
@@ -160,18 +163,19 @@ internal sealed class SecondaryResync
             return;
         }
         // A secondary serves first: the primary has other work. One that just failed serves last.
-        (GroupMember server, ServicePosition position) = _candidates
+        SurveyAnswer? best = _candidates
             .Where(one => one.Member.State == MemberState.Live)
             .OrderBy(one => _failed.Contains(one.Member))
             .ThenBy(one => one.Position.IsPrimary)
             .ThenByDescending(static one => one.Position.Position)
             .FirstOrDefault();
-        if (server is null)
+        if (best is null)
         {
             Retry(now);
             return;
         }
-        bool needsAll = _mustFetchAll || _service.Position == RecordVersion.None || _service.Position < position.Floor;
+        GroupMember server = best.Member;
+        bool needsAll = _mustFetchAll || _service.Position == RecordVersion.None || _service.Position < best.Position.Floor;
         if (needsAll && !_service.IsComplete) _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: fetching a snapshot from {server.Name}");
         _fetch = _mirror.Fetch(_service, server, _keys, needsAll ? RecordVersion.None : _service.Position, fromAnyone: false);
         _step = Step.Fetch;
@@ -187,6 +191,7 @@ internal sealed class SecondaryResync
             _fetch = null;
             _mustFetchAll = false;
             _failed.Clear();
+            _backoff.Reset();
             if (IsInStep()) Finish();
             else BeginSurvey(now); // the server stood behind what this node needs: by now it has more
             return;
@@ -212,13 +217,15 @@ internal sealed class SecondaryResync
     {
         _step = Step.Idle;
         _candidates = [];
+        _backoff.Reset();
         _service.MarkComplete();
     }
 
     private void Retry(Timestamp now)
     {
         _step = Step.Wait;
-        _due = now + (_service.CannotStore ? _options.FetchTimeout : _options.RetryDelay);
+        _due = now + _backoff.Next();
+        _mirror.Counters.Retries++;
         if (_failed.Count >= _mirror.Members.Count) _failed.Clear();
     }
 }

@@ -170,7 +170,7 @@ internal sealed class SnapshotFetch : ISyncChannelHandler
         {
             _stage = Stage.Keys;
             ReadOnlySpan<byte[]> keys = System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_keys);
-            int bytes = KeysRequest.Write(request, _service.Id, keys, out _keysAsked);
+            int bytes = KeysRequest.Write(request, _service.Id, keys, _fromAnyone, out _keysAsked);
             _channel.Send(request.AsSpan(0, bytes));
             return;
         }

@@ -33,6 +33,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     private readonly ITermStore _terms;
     private readonly Action<MirrorEvent, string> _log;
     private readonly List<SnapshotFetch> _fetches = [];
+    private readonly List<(MirroredService Service, NodeId Asker, ulong Number)> _owed = [];
     private MirroredService[] _services = [];
     private SecondaryResync[] _resyncs = [];
     private PrimaryRecovery?[] _recoveries = [];
@@ -40,6 +41,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     private IGroup? _group;
     private Timestamp _tidyDue;
     private bool _declared;
+    private ulong _surveys;
 
     /// <param name="options">What it is made of; must be valid.</param>
     /// <param name="transport">Channels to other members.</param>
@@ -98,10 +100,10 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     {
         _group = group;
         var policies = new ClassPolicies(_options.Classes, _options.DataMembers.Count);
-        _services = [.. _options.Services.Select(service => new MirroredService(this, service, _options, policies, group))];
+        _services = [.. _options.Services.Select(service => new MirroredService(this, service, _options, policies, group, _terms))];
         _shared = [.. _services.Select(static service => service.Shared)];
-        _resyncs = [.. _services.Select(service => new SecondaryResync(service, this, _options, _transport))];
-        _recoveries = [.. _services.Select(service => service.IsOwn ? new PrimaryRecovery(service, this, _options, _transport, _terms) : null)];
+        _resyncs = [.. _services.Select(service => new SecondaryResync(service, this, _options))];
+        _recoveries = [.. _services.Select(service => service.IsOwn ? new PrimaryRecovery(service, this, _options, _terms) : null)];
         foreach (MirroredService service in _services)
             if (!service.IsOwn) Resynchronise(service);
         OnCompletenessChanged(); // a node without services lacks nothing
@@ -141,6 +143,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     {
         foreach (MirroredService service in _services) service.OnMemberChanged(member, change);
         foreach (SecondaryResync resync in _resyncs) resync.OnMembersChanged(Group.Now);
+        foreach (PrimaryRecovery? recovery in _recoveries) recovery?.OnMembersChanged(Group.Now);
         OnProgress(); // who counts for acknowledgements may have changed
     }
 
@@ -170,6 +173,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
             _resyncs[i].Tick(now);
         }
         _fetches.RemoveAll(static fetch => fetch.IsDone || fetch.HasFailed);
+        AnswerSurveys();
     }
 
     /// <summary>Gives the memory back; nobody may be serving from it.</summary>
@@ -224,6 +228,15 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
                 if (FloorMessage.TryParse(message, out id, out RecordVersion floor) != RecordParseResult.Ok) Counters.Malformed++;
                 else Find(id)?.Store.Memory.RaiseFloor(floor);
                 break;
+            case MessageType.Survey:
+                if (SurveyMessage.TryParse(message, out id, out ulong term, out ulong number) != RecordParseResult.Ok) Counters.Malformed++;
+                else if (Find(id) is { } asked) OnSurvey(asked, sender, term, number);
+                else Counters.UnknownService++;
+                break;
+            case MessageType.Position:
+                if (PositionMessage.TryParse(message, out id, out NodeId asker, out number, out ServicePosition? position) != RecordParseResult.Ok) Counters.Malformed++;
+                else if (asker == Self) OnAnswer(id, sender, number, position!);
+                break;
             case MessageType.Mark:
                 break;
             default:
@@ -232,6 +245,18 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
                 break;
         }
     }
+
+    /// <summary>Publishes a message that changes no state, and sends it at once.</summary>
+    /// <returns>False when the window is closed.</returns>
+    internal bool TryPublish(ReadOnlySpan<byte> message)
+    {
+        if (Group.PublishableBytes < message.Length || !Group.TryPublish(message, PublishOptions.None, out _)) return false;
+        Group.Flush();
+        return true;
+    }
+
+    /// <summary>A number that no survey of any life of this node has had.</summary>
+    internal ulong NextSurveyNumber() => unchecked((Group.Incarnation << 24) + ++_surveys);
 
     /// <summary>Something is missing, or may be: brings the service back into step.</summary>
     internal void Resynchronise(MirroredService service)
@@ -255,6 +280,36 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
         if (synchronised == _declared) return;
         _declared = synchronised;
         Group.DeclareSynchronised(synchronised);
+    }
+
+    private void OnSurvey(MirroredService service, GroupMember asker, ulong term, ulong number)
+    {
+        service.Promise(term, asker.Name);
+        _owed.RemoveAll(owed => owed.Service == service && owed.Asker == asker.Node);
+        _owed.Add((service, asker.Node, number)); // nothing may be published while something is delivered
+    }
+
+    private void AnswerSurveys()
+    {
+        if (_owed.Count == 0) return;
+        Span<byte> message = stackalloc byte[PositionMessage.MaxBytes];
+        int answered = 0;
+        while (answered < _owed.Count)
+        {
+            (MirroredService service, NodeId asker, ulong number) = _owed[answered];
+            int bytes = PositionMessage.Write(message, service.Id, asker, number, service.ToPosition());
+            if (!TryPublish(message[..bytes])) break; // the rest when the window opens
+            answered++;
+        }
+        _owed.RemoveRange(0, answered);
+    }
+
+    private void OnAnswer(ServiceId id, GroupMember member, ulong number, ServicePosition position)
+    {
+        int index = Array.FindIndex(_services, service => service.Id == id);
+        if (index < 0) return;
+        _resyncs[index].OnAnswer(member, number, position);
+        _recoveries[index]?.OnAnswer(member, number, position);
     }
 
     /// <summary>Says something.</summary>

@@ -34,8 +34,14 @@ internal sealed record StateMirrorOptions
     /// <summary>For so long members are asked for their position before the answers are judged. 1 s: five times dead-after.</summary>
     public TimeSpan SurveyTimeout { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>A resynchronisation that found nobody to serve it is tried again after this. 250 ms: a little more than dead-after.</summary>
+    /// <summary>
+    /// A resynchronisation or recovery that found nobody to serve it is tried again after about this, and then after twice as long each time. 250 ms: a little more than dead-after. Members that have
+    /// not said where they stand are asked again after it.
+    /// </summary>
     public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Longest time between two attempts. 8 s: a member that fails for ever then costs a connection every few seconds, and one that comes back is not waited for much longer than it was away.</summary>
+    public TimeSpan RetryLimit { get; init; } = TimeSpan.FromSeconds(8);
 
     /// <summary>A fetch that brought nothing for so long is tried with another member. 2 s: ten times dead-after.</summary>
     public TimeSpan FetchTimeout { get; init; } = TimeSpan.FromSeconds(2);
@@ -57,6 +63,6 @@ internal sealed record StateMirrorOptions
             yield return $"services {string.Join(" and ", same.Select(static service => $"'{service.Name}'"))} have the same number on the wire ({same.Key}): rename one";
         foreach (MirroredServiceOptions service in Services.Where(service => !DataMembers.Contains(service.Primary)))
             yield return $"primary '{service.Primary}' of service '{service.Name}' is no data member";
-        if (Services.Count > PositionsMessage.MaxServices) yield return $"{Services.Count} services are more than {PositionsMessage.MaxServices}";
+        if (RetryDelay <= TimeSpan.Zero || RetryLimit < RetryDelay) yield return $"the retry delay must be positive and not above its limit (now {RetryDelay} and {RetryLimit})";
     }
 }

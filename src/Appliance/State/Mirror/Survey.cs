@@ -4,68 +4,91 @@ namespace Appliance.State;
 
 /// <summary>What a member answered when asked where it stands.</summary>
 /// <param name="Member">The member.</param>
-/// <param name="Position">Null when it does not know the service.</param>
-internal sealed record SurveyAnswer(GroupMember Member, ServicePosition? Position);
+/// <param name="Position">Where it stands.</param>
+internal sealed record SurveyAnswer(GroupMember Member, ServicePosition Position);
 
-/// <summary>Asks members where they stand with one service. One survey at a time; members that appear meanwhile are asked too.</summary>
-internal sealed class Survey : ISyncChannelHandler
+/// <summary>
+/// Asks the members where they stand with one service, by a message to the group: no connection is needed. Who has not answered is asked again after a while, and whenever the members are others;
+/// so is everyone whose stream this node, or whose stream that member, joined after the question.
+/// </summary>
+internal sealed class Survey
 {
-    private static readonly byte[] Request = [(byte)SyncMessageType.PositionRequest];
-    private readonly ISyncTransport _transport;
-    private readonly ServiceId _service;
-    private readonly MirrorCounters _counters;
-    private readonly List<(GroupMember Member, ISyncChannel Channel)> _asked = [];
+    private readonly StateMirror _mirror;
+    private readonly MirroredService _service;
+    private readonly TimeSpan _interval;
     private readonly List<SurveyAnswer> _answers = [];
+    private ulong _term, _number;
+    private Timestamp _due;
 
-    internal Survey(ISyncTransport transport, ServiceId service, MirrorCounters counters)
+    internal Survey(StateMirror mirror, MirroredService service, TimeSpan interval)
     {
-        _transport = transport;
+        _mirror = mirror;
         _service = service;
-        _counters = counters;
+        _interval = interval;
     }
 
     /// <summary>The answers so far, one for each member and life.</summary>
     internal IReadOnlyList<SurveyAnswer> Answers => _answers;
 
-    /// <summary>Everyone who was asked has answered or cannot be reached.</summary>
-    internal bool IsSettled => _asked.Count == 0;
+    /// <summary>It is under way.</summary>
+    internal bool IsActive => _number != 0;
 
-    /// <summary>Asks those data members who are live, were not asked yet and have not answered.</summary>
-    internal void Ask(IReadOnlyList<GroupMember> members)
+    /// <summary>When <see cref="Tick"/> asks again.</summary>
+    internal Timestamp NextDeadline => IsActive && !IsSettled ? _due : Timestamp.Never;
+
+    /// <summary>Every live data member has answered.</summary>
+    internal bool IsSettled
     {
-        foreach (GroupMember member in members)
+        get
         {
-            if (member is not { Role: MemberRole.Data, State: MemberState.Live }) continue;
-            if (_asked.Exists(asked => asked.Member == member) || _answers.Exists(answer => answer.Member == member)) continue;
-            ISyncChannel channel = _transport.Open(member, this);
-            _asked.Add((member, channel));
-            channel.Send(Request);
+            foreach (GroupMember member in _mirror.Members)
+                if (member is { Role: MemberRole.Data, State: MemberState.Live } && !_answers.Exists(answer => answer.Member == member)) return false;
+            return true;
         }
     }
 
-    /// <summary>Forgets an answer, so that the member is asked again.</summary>
-    internal void AskAgain(Predicate<SurveyAnswer> which) => _answers.RemoveAll(which);
+    /// <summary>Asks everyone.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="term">The term below which those who answer shall take nothing any more; 0 asks for no promise.</param>
+    internal void Begin(Timestamp now, ulong term)
+    {
+        _answers.Clear();
+        _term = term;
+        _number = _mirror.NextSurveyNumber();
+        _due = now;
+        Tick(now);
+    }
+
+    /// <summary>Asks those again who have not answered, when it is time.</summary>
+    internal void Tick(Timestamp now)
+    {
+        if (!IsActive || now.Nanoseconds < _due.Nanoseconds || IsSettled) return;
+        Span<byte> message = stackalloc byte[SurveyMessage.Bytes];
+        SurveyMessage.Write(message, _service.Id, _term, _number);
+        if (!_mirror.TryPublish(message)) return; // the window is closed: at the next opportunity
+        _mirror.Counters.Surveys++;
+        _due = now + _interval;
+    }
+
+    /// <summary>The members are others now: who is new is asked with the next <see cref="Tick"/>.</summary>
+    internal void OnMembersChanged(Timestamp now)
+    {
+        _answers.RemoveAll(static answer => answer.Member.State == MemberState.Left);
+        _due = now;
+    }
+
+    /// <summary>A member has answered.</summary>
+    internal void OnAnswer(GroupMember member, ulong number, ServicePosition position)
+    {
+        if (number != _number) return;
+        _answers.RemoveAll(answer => answer.Member == member);
+        _answers.Add(new SurveyAnswer(member, position));
+    }
 
     /// <summary>Ends the survey.</summary>
-    internal void Reset()
+    internal void End()
     {
-        foreach ((_, ISyncChannel channel) in _asked) channel.Close();
-        _asked.Clear();
         _answers.Clear();
+        _number = 0;
     }
-
-    /// <inheritdoc/>
-    public void OnMessage(ISyncChannel channel, ReadOnlySpan<byte> message)
-    {
-        int index = _asked.FindIndex(asked => asked.Channel == channel);
-        if (index < 0) return;
-        GroupMember member = _asked[index].Member;
-        _asked.RemoveAt(index);
-        channel.Close();
-        if (PositionsMessage.TryParse(message, _service, out ServicePosition? position)) _answers.Add(new SurveyAnswer(member, position));
-        else _counters.Malformed++;
-    }
-
-    /// <inheritdoc/>
-    public void OnClosed(ISyncChannel channel) => _asked.RemoveAll(asked => asked.Channel == channel);
 }

@@ -6,12 +6,21 @@ namespace Appliance.State;
 
 /// <summary>Terms as files in <c>[node] state-directory</c>: <c>term-SERVICE</c> holds the decimal number and a newline.</summary>
 /// <remarks>An unreadable one stops the start: to guess a term could use one twice, and then two writes had one version.</remarks>
-internal sealed class TermFiles : ITermStore
+internal sealed class TermFiles : ITermStore, IDisposable
 {
     private readonly string _directory;
+    private readonly Action<string> _failed;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, ulong> _stored = [];
+    private Task _writing = Task.CompletedTask;
 
     /// <param name="directory">The state directory, which exists.</param>
-    internal TermFiles(string directory) => _directory = directory;
+    /// <param name="failed">Told in one sentence when <see cref="WriteTermSoon"/> could not write; any thread.</param>
+    internal TermFiles(string directory, Action<string> failed)
+    {
+        _directory = directory;
+        _failed = failed;
+    }
 
     /// <inheritdoc/>
     public ulong ReadTerm(string service)
@@ -26,8 +35,35 @@ internal sealed class TermFiles : ITermStore
     }
 
     /// <inheritdoc/>
-    public void WriteTerm(string service, ulong term) =>
-        AtomicFile.Write(FileOf(service), Encoding.ASCII.GetBytes(term.ToString(CultureInfo.InvariantCulture) + "\n"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    public void WriteTerm(string service, ulong term)
+    {
+        lock (_lock)
+        {
+            if (!_stored.TryGetValue(service, out ulong stored)) stored = ReadTerm(service);
+            if (term <= stored) return;
+            AtomicFile.Write(FileOf(service), Encoding.ASCII.GetBytes(term.ToString(CultureInfo.InvariantCulture) + "\n"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            _stored[service] = term;
+        }
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>One task after another: a promise is made once in a term, so few ever wait.</remarks>
+    public void WriteTermSoon(string service, ulong term) => _writing = _writing.ContinueWith(_ => TryWrite(service, term), TaskScheduler.Default);
+
+    /// <summary>Waits until everything is written.</summary>
+    public void Dispose() => _writing.Wait();
+
+    private void TryWrite(string service, ulong term)
+    {
+        try
+        {
+            WriteTerm(service, term);
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            _failed($"service {service}: term {term} could not be stored: {error.Message}");
+        }
+    }
 
     private string FileOf(string service) => Path.Combine(_directory, $"term-{service}");
 }

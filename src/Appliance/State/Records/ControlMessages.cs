@@ -15,7 +15,7 @@ internal static class CutMessage
     internal const int FixedBytes = 16;
 
     /// <summary>Most bytes of a cut.</summary>
-    internal const int MaxBytes = FixedBytes + 10 + TermChain.MaxTerms * 16;
+    internal const int MaxBytes = FixedBytes + TermChain.MaxBytes;
 
     /// <summary>Writes a cut.</summary>
     internal static int Write(Span<byte> destination, ServiceId service, TermChain chain)

@@ -15,6 +15,12 @@ internal enum MessageType : byte
     /// <summary>Tombstones up to a version may be forgotten (<see cref="FloorMessage"/>).</summary>
     Floor = 4,
 
+    /// <summary>Asks all members where they stand (<see cref="SurveyMessage"/>).</summary>
+    Survey = 5,
+
+    /// <summary>Where a member stands (<see cref="PositionMessage"/>).</summary>
+    Position = 6,
+
     /// <summary>From here on a type that a node does not know may be ignored; below, it is counted as an error.</summary>
     FirstIgnorable = 0x80,
 }

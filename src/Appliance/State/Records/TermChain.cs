@@ -16,6 +16,9 @@ internal sealed class TermChain
     /// <summary>Terms remembered. 64: a member that slept through more restarts of the primary than that fetches everything.</summary>
     internal const int MaxTerms = 64;
 
+    /// <summary>Most bytes of an encoding.</summary>
+    internal const int MaxBytes = HeaderBytes + MaxTerms * EntryBytes;
+
     private const int HeaderBytes = 10, EntryBytes = 16;
     private readonly Ending[] _endings;
 

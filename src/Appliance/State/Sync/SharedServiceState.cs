@@ -4,8 +4,7 @@ namespace Appliance.State;
 internal sealed class SharedServiceState
 {
     private ulong _position, _highest, _floor;
-    private volatile TermChain _chain = TermChain.Empty;
-    private volatile Standing _standing = Standing.Nothing;
+    private volatile bool _isComplete;
 
     /// <param name="service">The service.</param>
     /// <param name="tables">Its records.</param>
@@ -15,23 +14,6 @@ internal sealed class SharedServiceState
         Service = service;
         Tables = tables;
         MaxRecordBytes = maxRecordBytes;
-    }
-
-    /// <summary>What this node is for the service.</summary>
-    [Flags]
-    internal enum Standing
-    {
-        /// <summary>It holds something, perhaps.</summary>
-        Nothing = 0,
-
-        /// <summary>It holds everything up to its position.</summary>
-        Complete = 1,
-
-        /// <summary>It is the primary.</summary>
-        Primary = 2,
-
-        /// <summary>It collects.</summary>
-        Recovering = 4,
     }
 
     /// <summary>The service.</summary>
@@ -52,22 +34,18 @@ internal sealed class SharedServiceState
     /// <summary>Tombstones up to here are forgotten.</summary>
     internal RecordVersion Floor => new(Volatile.Read(ref _floor));
 
-    /// <summary>The terms.</summary>
-    internal TermChain Chain => _chain;
-
-    /// <summary>Complete, primary, recovering.</summary>
-    internal Standing Now => _standing;
+    /// <summary>This node holds everything up to its position.</summary>
+    internal bool IsComplete => _isComplete;
 
     /// <summary>Tells the other threads. Loop thread.</summary>
-    internal void Update(RecordVersion position, RecordVersion highest, RecordVersion floor, TermChain chain, Standing standing)
+    internal void Update(RecordVersion position, RecordVersion highest, RecordVersion floor, bool isComplete)
     {
         // What makes less of this node's state goes first, what makes more of it last.
-        if ((standing & Standing.Complete) == 0) _standing = standing;
+        if (!isComplete) _isComplete = false;
         if (_floor != floor.Value) Volatile.Write(ref _floor, floor.Value);
-        if (_chain != chain) _chain = chain;
         if (_highest != highest.Value) Volatile.Write(ref _highest, highest.Value);
         if (_position != position.Value) Volatile.Write(ref _position, position.Value);
-        if (_standing != standing) _standing = standing;
+        if (isComplete) _isComplete = true;
     }
 
     /// <summary>The primary has written and is about to publish: whoever receives it must find it here. Loop thread.</summary>
@@ -75,27 +53,5 @@ internal sealed class SharedServiceState
     {
         Volatile.Write(ref _highest, position.Value);
         Volatile.Write(ref _position, position.Value);
-    }
-
-    /// <summary>Everything at once, for an answer.</summary>
-    internal ServicePosition ToPosition()
-    {
-        while (true)
-        {
-            TermChain chain = _chain;
-            Standing standing = _standing;
-            var position = new ServicePosition
-            {
-                Service = Service,
-                Position = Position,
-                Highest = Highest,
-                Floor = Floor,
-                IsComplete = (standing & Standing.Complete) != 0,
-                IsPrimary = (standing & Standing.Primary) != 0,
-                IsRecovering = (standing & Standing.Recovering) != 0,
-                Chain = chain,
-            };
-            if (chain == _chain && standing == _standing) return position;
-        }
     }
 }

@@ -5,17 +5,11 @@ namespace Appliance.State;
 /// <summary>First byte of every message of a synchronisation channel. Stable on the wire: never renumber.</summary>
 internal enum SyncMessageType : byte
 {
-    /// <summary>Asks where the member stands. Nothing else in the message.</summary>
-    PositionRequest = 1,
-
     /// <summary>Asks for records (<see cref="SnapshotRequest"/>).</summary>
     SnapshotRequest = 2,
 
     /// <summary>Asks for all that belongs to some keys (<see cref="KeysRequest"/>).</summary>
     KeysRequest = 3,
-
-    /// <summary>Where the member stands with each service (<see cref="PositionsMessage"/>).</summary>
-    Positions = 0x81,
 
     /// <summary>A snapshot begins (<see cref="SyncMark"/>).</summary>
     SnapshotBegin = 0x82,
@@ -55,14 +49,14 @@ internal enum SyncRefusal : byte
 ///  0      1       2     4            8        16
 ///  | type | flags | 0 0 | service id | since  |
 ///
-///  flags:  bit 0 from anyone: a recovering primary takes what there is, also from a member that is not complete
+///  flags:  bit 0 from anyone: who is to be the primary takes what there is, also from a member that is not complete
 /// </code>
 /// Integers are big-endian. <c>since</c> 0 asks for everything.
 /// </remarks>
 internal static class SnapshotRequest
 {
     internal const int Bytes = 16;
-    private const byte FromAnyoneBit = 1;
+    internal const byte FromAnyoneBit = 1;
 
     /// <summary>Writes a request.</summary>
     internal static int Write(Span<byte> destination, ServiceId service, RecordVersion since, bool fromAnyone)
@@ -88,8 +82,10 @@ internal static class SnapshotRequest
 /// <summary>Asks for the records of some keys, heads of hashes with all their fields.</summary>
 /// <remarks>
 /// <code>
-///  0      1       4            8       10
-///  | type | 0 0 0 | service id | count | count x (length u16, key)
+///  0      1       2     4            8       10
+///  | type | flags | 0 0 | service id | count | count x (length u16, key)
+///
+///  flags:  bit 0 from anyone, as in <see cref="SnapshotRequest"/>
 /// </code>
 /// </remarks>
 internal static class KeysRequest
@@ -101,9 +97,9 @@ internal static class KeysRequest
 
     /// <summary>Writes a request with as many of the keys as fit.</summary>
     /// <returns>Bytes written.</returns>
-    internal static int Write(Span<byte> destination, ServiceId service, ReadOnlySpan<byte[]> keys, out int written)
+    internal static int Write(Span<byte> destination, ServiceId service, ReadOnlySpan<byte[]> keys, bool fromAnyone, out int written)
     {
-        SyncHeader.Write(destination, SyncMessageType.KeysRequest, 0, service);
+        SyncHeader.Write(destination, SyncMessageType.KeysRequest, fromAnyone ? SnapshotRequest.FromAnyoneBit : (byte)0, service);
         int offset = HeaderBytes;
         for (written = 0; written < keys.Length && written < MaxKeys; written++)
         {
@@ -118,11 +114,13 @@ internal static class KeysRequest
     }
 
     /// <summary>Reads a request. Allocates: it is rare and bounded.</summary>
-    internal static bool TryParse(ReadOnlySpan<byte> message, out ServiceId service, out byte[][] keys)
+    internal static bool TryParse(ReadOnlySpan<byte> message, out ServiceId service, out byte[][] keys, out bool fromAnyone)
     {
         keys = [];
+        fromAnyone = false;
         if (!SyncHeader.TryParse(message, SyncMessageType.KeysRequest, out byte flags, out service)) return false;
-        if (message.Length < HeaderBytes || flags != 0) return false;
+        if (message.Length < HeaderBytes || flags > SnapshotRequest.FromAnyoneBit) return false;
+        fromAnyone = flags == SnapshotRequest.FromAnyoneBit;
         int count = BinaryPrimitives.ReadUInt16BigEndian(message[SyncHeader.Bytes..]);
         if (count is 0 or > MaxKeys) return false;
         var read = new byte[count][];
@@ -137,130 +135,6 @@ internal static class KeysRequest
         }
         keys = read;
         return rest.IsEmpty;
-    }
-}
-
-/// <summary>Where a member stands with one service.</summary>
-internal sealed record ServicePosition
-{
-    /// <summary>The service.</summary>
-    public required ServiceId Service { get; init; }
-
-    /// <summary>Everything up to this version is applied: a member that is not complete stopped being so here.</summary>
-    public required RecordVersion Position { get; init; }
-
-    /// <summary>The newest version that it holds, perhaps beyond a hole.</summary>
-    public required RecordVersion Highest { get; init; }
-
-    /// <summary>Tombstones up to here are forgotten.</summary>
-    public required RecordVersion Floor { get; init; }
-
-    /// <summary>It holds everything up to its position and is in step with the stream.</summary>
-    public required bool IsComplete { get; init; }
-
-    /// <summary>It is the primary and serves.</summary>
-    public required bool IsPrimary { get; init; }
-
-    /// <summary>It is to be the primary and collects what the survivors hold.</summary>
-    public required bool IsRecovering { get; init; }
-
-    /// <summary>What it knows of the terms.</summary>
-    public required TermChain Chain { get; init; }
-}
-
-/// <summary>Where a member stands with all of its services.</summary>
-/// <remarks>
-/// <code>
-///  0      1   2
-///  | type | 0 | count | count x entry
-///
-///  entry:  0            4       5       8          16        24      32             40             42
-///          | service id | flags | 0 0 0 | position | highest | floor | current term | chain length | term chain
-///
-///  flags:  bit 0 complete, bit 1 primary, bit 2 recovering
-/// </code>
-/// Integers are big-endian.
-/// </remarks>
-internal static class PositionsMessage
-{
-    /// <summary>Most services.</summary>
-    internal const int MaxServices = 256;
-
-    private const int HeaderBytes = 4, EntryBytes = 42;
-    private const byte CompleteBit = 1, PrimaryBit = 2, RecoveringBit = 4;
-
-    /// <summary>Most bytes of an answer about so many services.</summary>
-    internal static int MaxBytes(int services) => HeaderBytes + services * (EntryBytes + CutMessage.MaxBytes);
-
-    /// <summary>Writes an answer.</summary>
-    internal static int Write(Span<byte> destination, IReadOnlyList<ServicePosition> positions)
-    {
-        destination[0] = (byte)SyncMessageType.Positions;
-        destination[1] = 0;
-        BinaryPrimitives.WriteUInt16BigEndian(destination[2..], (ushort)positions.Count);
-        int offset = HeaderBytes;
-        foreach (ServicePosition position in positions)
-        {
-            Span<byte> entry = destination[offset..];
-            BinaryPrimitives.WriteUInt32BigEndian(entry, position.Service.Value);
-            entry[4] = (byte)((position.IsComplete ? CompleteBit : 0) | (position.IsPrimary ? PrimaryBit : 0) | (position.IsRecovering ? RecoveringBit : 0));
-            entry[5..8].Clear();
-            BinaryPrimitives.WriteUInt64BigEndian(entry[8..], position.Position.Value);
-            BinaryPrimitives.WriteUInt64BigEndian(entry[16..], position.Highest.Value);
-            BinaryPrimitives.WriteUInt64BigEndian(entry[24..], position.Floor.Value);
-            BinaryPrimitives.WriteUInt64BigEndian(entry[32..], position.Chain.CurrentTerm);
-            BinaryPrimitives.WriteUInt16BigEndian(entry[40..], (ushort)position.Chain.EncodedBytes);
-            offset += EntryBytes + position.Chain.Write(entry[EntryBytes..]);
-        }
-        return offset;
-    }
-
-    /// <summary>Reads the entry about one service. The whole message is validated.</summary>
-    /// <param name="message">The message.</param>
-    /// <param name="service">The service asked about.</param>
-    /// <param name="position">Null when the member does not know the service.</param>
-    /// <returns>False when the message is malformed.</returns>
-    internal static bool TryParse(ReadOnlySpan<byte> message, ServiceId service, out ServicePosition? position)
-    {
-        position = null;
-        if (message.Length < HeaderBytes || message[0] != (byte)SyncMessageType.Positions || message[1] != 0) return false;
-        int count = BinaryPrimitives.ReadUInt16BigEndian(message[2..]);
-        if (count > MaxServices) return false;
-        ServicePosition? found = null;
-        ReadOnlySpan<byte> rest = message[HeaderBytes..];
-        for (int i = 0; i < count; i++)
-        {
-            if (!TryParseEntry(rest, out ServicePosition entry, out int consumed)) return false;
-            if (entry.Service == service) found = entry;
-            rest = rest[consumed..];
-        }
-        if (!rest.IsEmpty) return false;
-        position = found;
-        return true;
-    }
-
-    private static bool TryParseEntry(ReadOnlySpan<byte> bytes, out ServicePosition entry, out int consumed)
-    {
-        entry = null!;
-        consumed = 0;
-        if (bytes.Length < EntryBytes || bytes[4] > (CompleteBit | PrimaryBit | RecoveringBit) || (bytes[5] | bytes[6] | bytes[7]) != 0) return false;
-        int chainBytes = BinaryPrimitives.ReadUInt16BigEndian(bytes[40..]);
-        if (bytes.Length < EntryBytes + chainBytes) return false;
-        ulong term = BinaryPrimitives.ReadUInt64BigEndian(bytes[32..]);
-        if (TermChain.TryParse(bytes.Slice(EntryBytes, chainBytes), term, out TermChain chain) != RecordParseResult.Ok) return false;
-        consumed = EntryBytes + chainBytes;
-        entry = new ServicePosition
-        {
-            Service = new ServiceId(BinaryPrimitives.ReadUInt32BigEndian(bytes)),
-            Position = new RecordVersion(BinaryPrimitives.ReadUInt64BigEndian(bytes[8..])),
-            Highest = new RecordVersion(BinaryPrimitives.ReadUInt64BigEndian(bytes[16..])),
-            Floor = new RecordVersion(BinaryPrimitives.ReadUInt64BigEndian(bytes[24..])),
-            IsComplete = (bytes[4] & CompleteBit) != 0,
-            IsPrimary = (bytes[4] & PrimaryBit) != 0,
-            IsRecovering = (bytes[4] & RecoveringBit) != 0,
-            Chain = chain,
-        };
-        return true;
     }
 }
 

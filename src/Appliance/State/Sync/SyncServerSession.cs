@@ -46,7 +46,7 @@ internal sealed class SyncServerSession
     {
         get
         {
-            int largest = PositionsMessage.MaxBytes(_services.Count);
+            int largest = SyncMark.Bytes;
             foreach (SharedServiceState service in _services) largest = Math.Max(largest, SyncHeader.Bytes + SyncRecords.TargetBytes + service.MaxRecordBytes);
             return largest;
         }
@@ -62,9 +62,8 @@ internal sealed class SyncServerSession
         if (message.IsEmpty || _requests.Count >= MaxWaitingRequests) return false;
         bool isKnown = (SyncMessageType)message[0] switch
         {
-            SyncMessageType.PositionRequest => message.Length == 1,
             SyncMessageType.SnapshotRequest => SnapshotRequest.TryParse(message, out _, out _, out _),
-            SyncMessageType.KeysRequest => KeysRequest.TryParse(message, out _, out _),
+            SyncMessageType.KeysRequest => KeysRequest.TryParse(message, out _, out _, out _),
             _ => false,
         };
         if (isKnown) _requests.Enqueue(message.ToArray());
@@ -96,19 +95,17 @@ internal sealed class SyncServerSession
     {
         switch ((SyncMessageType)request[0])
         {
-            case SyncMessageType.PositionRequest:
-                return PositionsMessage.Write(buffer, [.. _services.Select(static service => service.ToPosition())]);
             case SyncMessageType.SnapshotRequest:
                 SnapshotRequest.TryParse(request, out ServiceId id, out _since, out bool fromAnyone);
                 _byKeys = false;
                 return Begin(id, fromAnyone, buffer);
             default:
-                KeysRequest.TryParse(request, out id, out byte[][] keys);
+                KeysRequest.TryParse(request, out id, out byte[][] keys, out fromAnyone);
                 _keys.Set.Clear();
                 foreach (byte[] key in keys) _keys.Set.Add(key);
                 _byKeys = true;
                 _since = RecordVersion.None;
-                return Begin(id, false, buffer);
+                return Begin(id, fromAnyone, buffer);
         }
     }
 
@@ -117,7 +114,7 @@ internal sealed class SyncServerSession
         _service = _services.FirstOrDefault(service => service.Service == id);
         SyncRefusal refusal = SyncRefusal.None;
         if (_service is null) refusal = SyncRefusal.UnknownService;
-        else if (!fromAnyone && (_service.Now & SharedServiceState.Standing.Complete) == 0) refusal = SyncRefusal.NotComplete;
+        else if (!fromAnyone && !_service.IsComplete) refusal = SyncRefusal.NotComplete;
         else if (_since != RecordVersion.None && _since < _service.Floor) refusal = SyncRefusal.BelowFloor;
         if (refusal != SyncRefusal.None) return new SyncMark(SyncMessageType.Refused, refusal, id, default, default, default).Write(buffer);
         int scanBytes = SyncRecords.TargetBytes + ScanCopyReader.FramingBytes + _service!.MaxRecordBytes;

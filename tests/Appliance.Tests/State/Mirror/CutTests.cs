@@ -168,6 +168,135 @@ public sealed class CutTests
     }
 
     [Fact]
+    public void A_member_that_lost_its_memory_answers_for_nobody()
+    {
+        using var group = new MirrorCluster(
+            static options => options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 2, WhenShort.Refuse, "cart:*")] }, "a", "b", "c");
+        ulong ticket = group["a"].Set("cart:1", "bought");
+        group.RunUntil(() => group["a"].Store.ResolvedThrough >= ticket, "it is acknowledged");
+        group.Kill("a");
+        group.Kill("b");
+        group.Hold("c", "a");
+        group.Hold("c", "b"); // alive, but slow
+        FakeNode again = group.Start("a");
+        group.Start("b");
+        group.Run(4000);
+        Assert.Equal(ServiceRole.Recovering, again.Service.Role);
+        group.Release("c", "a");
+        group.Release("c", "b");
+        group.RunUntilQuiet();
+        foreach (FakeNode node in group.Alive) Assert.Equal("bought", node.Get("cart:1"));
+        Assert.Equal(0, again.Mirror.Counters.UnsafeRecoveries);
+        Assert.False(again.Said(MirrorEvent.Lost, ""));
+    }
+
+    [Fact]
+    public void When_only_members_without_memory_answer_the_primary_serves_at_the_limit_and_says_what_is_lost()
+    {
+        using var group = new MirrorCluster(
+            static options => options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 1, WhenShort.Refuse, "cart:*")], RecoveryLimit = TimeSpan.FromSeconds(5) }, "a", "b", "c", "d");
+        group["a"].Set("k", "v");
+        group.RunUntilQuiet();
+        foreach (string name in new[] { "a", "b", "d" }) group.Kill(name);
+        group.Hold("a", "b"); // b stays without memory
+        FakeNode again = group.Start("a");
+        group.Start("b");
+        foreach (string other in new[] { "b", "c" }) group.Cut(other, other == "b" ? "c" : "b");
+        group.Release("a", "b");
+        group.Run(4900);
+        Assert.Equal(ServiceRole.Recovering, again.Service.Role);
+        group.RunUntil(() => again.Service.Role == ServiceRole.Primary, "the limit is over", 300);
+        Assert.Equal("v", again.Get("k"));
+        Assert.True(again.Said(MirrorEvent.Lost, "only 1 of 3"));
+        Assert.Equal(1, again.Mirror.Counters.UnsafeRecoveries);
+    }
+
+    [Fact]
+    public void A_survivor_that_lacks_the_end_of_the_stream_remembers_all_the_same()
+    {
+        using var group = new MirrorCluster(
+            static options => options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 1, WhenShort.Refuse, "cart:*")] }, "a", "b");
+        ulong ticket = group["a"].Set("cart:1", "bought");
+        group.RunUntil(() => group["a"].Store.ResolvedThrough >= ticket, "it is acknowledged");
+        group["a"].Set("k", "in flight");
+        group["a"].Group.Flush();
+        group.Kill("a");
+        group["b"].Mirror.OnStreamGap(group["b"].MemberOf(group["a"])!, 5, 5, GapReason.Gone);
+        Assert.False(group["b"].Group.Synchronised);
+        FakeNode again = group.Start("a");
+        group.RunUntil(() => again.Service.Role == ServiceRole.Primary, "a serves again", 1000);
+        Assert.Equal("bought", again.Get("cart:1"));
+        Assert.False(again.Said(MirrorEvent.Lost, ""));
+        group.RunUntilQuiet();
+        group.AssertAlike();
+    }
+
+    [Fact]
+    public void Who_said_where_it_stands_takes_nothing_of_a_lower_term_any_more()
+    {
+        using var group = new MirrorCluster("a", "b", "c");
+        group["a"].Set("k", "v");
+        group.RunUntilQuiet();
+        FakeNode old = group["a"];
+        GroupMember member = group["b"].MemberOf(old)!;
+        ulong next = old.Store.LastTicket + 1;
+        group.Kill("a");
+        FakeNode again = group.Start("a");
+        group.Hold("c", "a"); // a cannot judge yet, but b has answered
+        group.RunUntil(() => again.Mirror.DoingFor(again.Service).Contains("1 of 2", StringComparison.Ordinal), "b has answered");
+        group["b"].Mirror.OnDeliver(member, 99, Record(next, "late"));
+        Assert.Null(group["b"].Get("late"));
+        Assert.Equal(1, group["b"].Mirror.Counters.LowerTerm);
+        Assert.False(group["b"].Group.Synchronised); // no report may say that it was applied
+        group.Release("c", "a");
+        group.RunUntilQuiet();
+        group.AssertAlike();
+    }
+
+    [Fact]
+    public void The_promise_outlives_a_restart()
+    {
+        using var group = new MirrorCluster("a", "b", "c");
+        group["a"].Set("k", "v");
+        group.RunUntilQuiet();
+        group["b"].Service.Promise(7, "c");
+        group.Kill("b");
+        FakeNode again = group.Start("b");
+        Assert.Equal(7UL, again.Service.PromisedTerm);
+        group.Run(3000);
+        Assert.False(again.Group.Synchronised); // term 1 is over for it
+        group.Kill("a");
+        group.Start("a");
+        group.RunUntilQuiet();
+        Assert.Equal(8UL, group["a"].Store.Term);
+        Assert.Equal("v", again.Get("k"));
+        group.AssertAlike();
+    }
+
+    [Fact]
+    public void Attempts_that_fail_become_rarer_and_success_comes_soon_after_the_cause_is_gone()
+    {
+        using var group = new MirrorCluster("a", "b", "c");
+        for (int i = 0; i < 100; i++) group["a"].Set($"k{i}", "v");
+        group.RunUntilQuiet();
+        foreach (string victim in new[] { "b", "a" })
+        {
+            group.Kill(victim);
+            group.ChannelsBreak = true;
+            FakeNode again = group.Start(victim);
+            int before = group.OpenedChannels;
+            group.Run(60_000);
+            Assert.InRange(group.OpenedChannels - before, 4, 20);
+            Assert.InRange(again.Mirror.Counters.Retries, 4, 20);
+            Assert.InRange(again.Events.Count, 1, 25);
+            group.ChannelsBreak = false;
+            group.RunUntil(() => again.Group.Synchronised, "the next attempt succeeds", 12_000);
+            group.RunUntilQuiet();
+            group.AssertAlike();
+        }
+    }
+
+    [Fact]
     public void A_cold_start_is_told_from_a_loss()
     {
         using var group = new MirrorCluster("a", "b");
@@ -227,13 +356,7 @@ public sealed class CutTests
         group.Kill("a");
         group.Start("a");
         group.RunUntilQuiet();
-        byte[] record = new byte[256];
-        int bytes = RecordCodec.Write(
-            record, ServiceId.FromName("demo"), RecordKind.Bytes, RecordClass.Application, false, new RecordVersion(next), 0, "late"u8, "x"u8);
-        byte[] frame = new byte[bytes + 4];
-        MessageRun.WriteHeader(frame, bytes, false);
-        record.AsSpan(0, bytes).CopyTo(frame.AsSpan(4));
-        group["b"].Mirror.OnDeliver(old, 99, new MessageRun(frame));
+        group["b"].Mirror.OnDeliver(old, 99, Record(next, "late"));
         Assert.Null(group["b"].Get("late"));
         Assert.Equal(1, group["b"].Mirror.Counters.LowerTerm);
         Assert.True(group["b"].Group.Synchronised);
@@ -300,5 +423,15 @@ public sealed class CutTests
         group.Heal("a", "c");
         group.RunUntilQuiet();
         group.AssertAlike();
+    }
+
+    private static MessageRun Record(ulong version, string key)
+    {
+        byte[] record = new byte[256];
+        int bytes = RecordCodec.Write(record, ServiceId.FromName("demo"), RecordKind.Bytes, RecordClass.Application, false, new RecordVersion(version), 0, StoreFixture.Bytes(key), "x"u8);
+        byte[] frame = new byte[bytes + 4];
+        MessageRun.WriteHeader(frame, bytes, false);
+        record.AsSpan(0, bytes).CopyTo(frame.AsSpan(4));
+        return new MessageRun(frame);
     }
 }

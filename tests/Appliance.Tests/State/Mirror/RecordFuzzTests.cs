@@ -1,3 +1,4 @@
+using Appliance.Multicast;
 using Appliance.State;
 using Appliance.Tests.Shared;
 
@@ -122,10 +123,11 @@ public sealed class RecordFuzzTests
         "record" or "field" or "head" or "tombstone" or "expiring" => EncodedRecord.TryParse(bytes, out _) == RecordParseResult.Ok,
         "cut" => CutMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok,
         "floor" => FloorMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok,
-        "positions" => PositionsMessage.TryParse(bytes, Service, out _),
+        "survey" => SurveyMessage.TryParse(bytes, out _, out _, out _) == RecordParseResult.Ok,
+        "position" => PositionMessage.TryParse(bytes, out _, out _, out _, out _) == RecordParseResult.Ok,
         "mark" or "refusal" => SyncMark.TryParse(bytes, out _),
         "snapshot request" => SnapshotRequest.TryParse(bytes, out _, out _, out _),
-        "keys request" => KeysRequest.TryParse(bytes, out _, out _),
+        "keys request" => KeysRequest.TryParse(bytes, out _, out _, out _),
         "chunk" => ReadsChunk(bytes),
         "tls" => TlsSessionView.TryParse(bytes, out _),
         "authentication" => AuthenticationView.TryParse(bytes, out _),
@@ -164,8 +166,13 @@ public sealed class RecordFuzzTests
         }
         any |= CutMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok;
         any |= FloorMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok;
-        any |= PositionsMessage.TryParse(bytes, Service, out _);
-        any |= SyncMark.TryParse(bytes, out _) | SnapshotRequest.TryParse(bytes, out _, out _, out _) | KeysRequest.TryParse(bytes, out _, out _) | ReadsChunk(bytes);
+        any |= SurveyMessage.TryParse(bytes, out _, out _, out _) == RecordParseResult.Ok;
+        if (PositionMessage.TryParse(bytes, out _, out _, out _, out ServicePosition? position) == RecordParseResult.Ok)
+        {
+            any = true;
+            Assert.InRange(position!.Chain.Endings.Length, 0, TermChain.MaxTerms);
+        }
+        any |= SyncMark.TryParse(bytes, out _) | SnapshotRequest.TryParse(bytes, out _, out _, out _) | KeysRequest.TryParse(bytes, out _, out _, out _) | ReadsChunk(bytes);
         if (TlsSessionView.TryParse(bytes, out TlsSessionView tls)) Assert.Equal(bytes.Length - 14, tls.SessionId.Length + tls.Session.Length + tls.Identity.Length);
         if (AuthenticationView.TryParse(bytes, out AuthenticationView user)) Assert.NotEqual(0, user.User.Length);
         if (SegmentView.TryParse(bytes, out SegmentView segment)) Assert.NotNull(segment.Client.ToString() + segment.Server + segment.ClientToServer + segment.ServerToClient);
@@ -198,13 +205,13 @@ public sealed class RecordFuzzTests
         TermChain chain = TermChain.Empty.Begin(1, RecordVersion.None).Begin(2, new RecordVersion(1, 100)).Begin(4, new RecordVersion(2, 5));
         var position = new ServicePosition
         {
-            Service = Service,
             Position = new RecordVersion(4, 9),
             Highest = new RecordVersion(4, 9),
             Floor = new RecordVersion(2, 1),
             IsComplete = true,
             IsPrimary = true,
-            IsRecovering = false,
+            Remembers = true,
+            Promised = 5,
             Chain = chain,
         };
         byte[] record = Take(RecordCodec.Write(buffer, Service, RecordKind.Bytes, RecordClass.Application, false, new RecordVersion(1, 2), 0, "key"u8, "value"u8));
@@ -220,11 +227,12 @@ public sealed class RecordFuzzTests
             ["expiring"] = Take(RecordCodec.Write(buffer, Service, RecordKind.Bytes, RecordClass.Segment, false, new RecordVersion(1, 2), 1_700_000_000_000, "key"u8, "value"u8)),
             ["cut"] = Take(CutMessage.Write(buffer, Service, chain)),
             ["floor"] = Take(FloorMessage.Write(buffer, Service, new RecordVersion(2, 3))),
-            ["positions"] = Take(PositionsMessage.Write(buffer, [position, position with { Service = ServiceId.FromName("other") }])),
+            ["survey"] = Take(SurveyMessage.Write(buffer, Service, 7, 1)),
+            ["position"] = Take(PositionMessage.Write(buffer, Service, NodeId.FromName("a"), 1, position)),
             ["mark"] = Take(new SyncMark(SyncMessageType.SnapshotEnd, SyncRefusal.None, Service, new RecordVersion(1, 1), new RecordVersion(1, 2), default).Write(buffer)),
             ["refusal"] = Take(new SyncMark(SyncMessageType.Refused, SyncRefusal.BelowFloor, Service, default, default, default).Write(buffer)),
             ["snapshot request"] = Take(SnapshotRequest.Write(buffer, Service, new RecordVersion(1, 1), true)),
-            ["keys request"] = Take(KeysRequest.Write(buffer, Service, new byte[][] { [1, 2, 3], [], [4] }, out _)),
+            ["keys request"] = Take(KeysRequest.Write(buffer, Service, new byte[][] { [1, 2, 3], [], [4] }, false, out _)),
             ["chunk"] = [(byte)SyncMessageType.Records, 0, 0, 0, .. BitConverter.GetBytes(System.Buffers.Binary.BinaryPrimitives.ReverseEndianness(Service.Value)), .. record, .. tombstone, .. field],
             ["tls"] = Take(TlsSessionView.Write(buffer, [1, 2, 3, 4], new byte[100], "client.example"u8, 1_700_000_000_000)),
             ["authentication"] = Take(AuthenticationView.Write(buffer, "alice"u8, AuthenticationMethod.Password, 1, 2)),

@@ -211,6 +211,31 @@ public sealed class ResyncTests
     }
 
     [Fact]
+    public void A_snapshot_that_does_not_fit_is_said_and_tried_again_more_and_more_rarely()
+    {
+        using var group = new MirrorCluster(
+            static options => options with { Limits = new StoreLimits { MemoryBytes = options.Node == "b" ? 1 << 20 : 64 << 20, MaxValueBytes = 16 << 10 } }, "a", "b", "c");
+        group.Kill("b");
+        for (int i = 0; i < 2000; i++)
+        {
+            group["a"].Set($"k{i}", new string('v', 10_000));
+            if (i % 20 == 0) group.Run(1);
+        }
+        group.RunUntilQuiet();
+        FakeNode again = group.Start("b");
+        int before = group.OpenedChannels;
+        group.Run(60_000);
+        Assert.False(again.Group.Synchronised);
+        Assert.Single(again.Events, static one => one.Kind == MirrorEvent.NotSynchronised && one.Text.Contains("memory-limit", StringComparison.Ordinal));
+        Assert.Contains("memory-limit", again.Mirror.ReadStatus()[0].Why, StringComparison.Ordinal);
+        Assert.InRange(group.OpenedChannels - before, 4, 20);
+        for (int i = 0; i < 2000; i++) group["a"].Delete($"k{i}");
+        group.RunUntil(() => again.Group.Synchronised, "it fits now", 12_000);
+        group.RunUntilQuiet();
+        group.AssertAlike();
+    }
+
+    [Fact]
     public void Evictions_of_the_primary_are_mirrored()
     {
         using var group = new MirrorCluster(

@@ -14,6 +14,7 @@ internal sealed class FakeSyncTransport : ISyncTransport
     {
         var channel = new FakeSyncChannel(_node, (FakeNode)member.Tag!, handler);
         _node.Cluster.Channels.Add(channel);
+        _node.Cluster.OpenedChannels++;
         return channel;
     }
 }
@@ -49,7 +50,7 @@ internal sealed class FakeSyncChannel : ISyncChannel
     {
         if (!Client.IsAlive) IsClosed = true;
         if (IsClosed) return;
-        if (!Server.IsAlive || Client.Cluster.IsCut(Server, Client))
+        if (Client.Cluster.ChannelsBreak || !Server.IsAlive || Client.Cluster.IsCut(Server, Client))
         {
             IsClosed = true;
             _handler.OnClosed(this);

@@ -37,6 +37,12 @@ internal sealed class MirrorCluster : IDisposable
 
     internal int MessagesPerMillisecond { get; set; } = 4;
 
+    /// <summary>Every channel breaks as soon as it is opened.</summary>
+    internal bool ChannelsBreak { get; set; }
+
+    /// <summary>Channels opened so far.</summary>
+    internal int OpenedChannels { get; set; }
+
     internal FakeNode this[string name] => _all.Last(node => node.Name == name);
 
     internal IEnumerable<FakeNode> Alive => _all.Where(static node => node.IsAlive);
@@ -266,6 +272,8 @@ internal sealed class MirrorCluster : IDisposable
 
         public ulong ReadTerm(string service) => _terms.GetValueOrDefault(service);
 
-        public void WriteTerm(string service, ulong term) => _terms[service] = term;
+        public void WriteTerm(string service, ulong term) => _terms[service] = Math.Max(term, _terms.GetValueOrDefault(service));
+
+        public void WriteTermSoon(string service, ulong term) => WriteTerm(service, term);
     }
 }
