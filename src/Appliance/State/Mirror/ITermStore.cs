@@ -13,5 +13,5 @@ internal interface ITermStore
     void WriteTerm(string service, ulong term);
 
     /// <summary>Stores a term that another node begins and that this one has promised to respect, unless a newer one is stored; need not wait until it survives a loss of power.</summary>
-    void WriteTermSoon(string service, ulong term);
+    void WriteTermSoon(string service, ulong term) => WriteTerm(service, term);
 }
