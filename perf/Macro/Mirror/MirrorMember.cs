@@ -41,7 +41,7 @@ internal sealed class MirrorMember : IRoundHandler, IStoreObserver, ITermStore, 
             RecoveryGrace = TimeSpan.Zero, // nobody survives from an earlier run
         };
         var connections = new SealedConnectionSettings { GroupName = Service, NodeName = name, Keys = keys };
-        int frameBytes = SyncLimits.MessageBytes(options.Limits, options.Services.Count);
+        int frameBytes = SyncLimits.MessageBytes(options.Limits);
         _channels = new SealedSyncTransport(_loop, connections, frameBytes);
         _mirror = new StateMirror(options, _channels, this, _stopwatch.Note);
         _snapshots = SynchronisationServer.Start(new IPEndPoint(IPAddress.Parse(address), GroupPort), connections, frameBytes, _mirror.CreateServerSession);
