@@ -1,0 +1,216 @@
+using Appliance.Multicast;
+
+namespace Appliance.Cluster.Elections;
+
+/// <summary>One service's candidate and primary: when this node stands, whether it has won, and until when its lease lasts (ARCHITECTURE 6, vote).</summary>
+internal sealed class Contender
+{
+    private readonly ElectionContext _context;
+    private readonly ServiceState _state;
+    private readonly Voter _voter;
+    private readonly Ranking _ranking;
+    private readonly SetProposals _sets;
+    private readonly ulong[] _echoes = new ulong[ElectionOptions.MaxMembers];
+    private Timestamp _claimedSince;
+    private Timestamp _candidateUntil;
+    private Timestamp _standAt = Timestamp.Never;
+    private Timestamp _notBefore;
+    private ElectionKind _kind;
+    private int _attempts;
+
+    internal Contender(ElectionContext context, ServiceState state, Voter voter)
+    {
+        _context = context;
+        _state = state;
+        _voter = voter;
+        _ranking = new Ranking(context, state, voter);
+        _sets = new SetProposals(context, state);
+    }
+
+    /// <summary>The lease of the term that this node has won; the past without one.</summary>
+    internal Timestamp LeaseUntil { get; private set; }
+
+    /// <summary>What it claims in beats may be believed until then.</summary>
+    internal Timestamp ClaimUntil => _state.Role switch
+    {
+        ElectionRole.Primary => LeaseUntil,
+        ElectionRole.Candidate => _candidateUntil,
+        _ => Timestamp.Never,
+    };
+
+    /// <summary>When something changes by itself.</summary>
+    internal Timestamp Deadline => _state.Role == ElectionRole.None ? _standAt : ClaimUntil;
+
+    /// <summary>The member to which this node hands over what it must not keep; see <see cref="Ranking"/>.</summary>
+    internal Ranking Ranking => _ranking;
+
+    /// <summary>Proposals of the primary.</summary>
+    internal SetProposals Sets => _sets;
+
+    /// <summary>A member's section came: it may hold an echo of ours, or a claim above ours.</summary>
+    internal void OnSection(ElectionPeer peer)
+    {
+        ref readonly ServiceSection section = ref peer[_state.Index];
+        if (_state.Role == ElectionRole.None) return;
+        if (section.Role == ElectionRole.Primary && IsAboveOurs(peer, section))
+        {
+            if (_state.Role == ElectionRole.Primary) Lose(LeaseLoss.Superseded, NodeId.None);
+            else Withdraw();
+            return;
+        }
+        if (section.Term != _state.Term || section.Bound != _context.SelfSlot) return;
+        if (section.BoundSent < (ulong)_claimedSince.Nanoseconds || section.BoundSent > (ulong)_context.Now.Nanoseconds) return;
+        if (_context.View.IsOlderThan(peer.ViewTerm, peer.ViewNumber)) return;             // it counts by a view that we do not know yet
+        if (_state.Role == ElectionRole.Candidate && section.Set.IsNewerThan(_state.Set) && !_state.TryTake(section.Set)) return;
+        _echoes[peer.Slot] = Math.Max(_echoes[peer.Slot], section.BoundSent);
+        Count();
+    }
+
+    /// <summary>Time passed.</summary>
+    internal void Tick()
+    {
+        switch (_state.Role)
+        {
+            case ElectionRole.Primary:
+                Count();
+                if (_context.Now >= LeaseUntil) Lose(LeaseLoss.Expired, NodeId.None);
+                else _sets.Tick();
+                break;
+            case ElectionRole.Candidate:
+                Count();
+                if (_state.Role == ElectionRole.Candidate && _context.Now >= _candidateUntil) Withdraw();
+                break;
+            default:
+                break;
+        }
+        ConsiderStanding();
+    }
+
+    /// <summary>Stands if everything speaks for it now.</summary>
+    internal void ConsiderStanding()
+    {
+        _standAt = Timestamp.Never;
+        if (_state.Role != ElectionRole.None || !_context.SelfIsData) return;
+        ushort supports = _voter.Supports;
+        if ((supports >> _context.SelfSlot & 1) == 0) return;
+        bool consent = _voter.TransferTarget == _context.Self;
+        if (!consent)
+        {
+            int rank = _ranking.OfSelf(supports);
+            Timestamp standAt = Timestamp.Max(_notBefore, _voter.FreeSince + _ranking.Stagger * rank);
+            if (_context.Now < standAt)
+            {
+                _standAt = standAt;
+                return;
+            }
+            if (_ranking.Supporters() < _context.Needed) return;               // the pre-vote: without it no term is used up
+        }
+        Stand(consent);
+    }
+
+    /// <summary>Gives the service up at once.</summary>
+    internal void Lose(LeaseLoss why, NodeId transferTarget)
+    {
+        uint term = _state.Term;
+        _state.Role = ElectionRole.None;
+        _state.Serving = false;
+        LeaseUntil = default;
+        _notBefore = _context.Now + _context.Options.DeadAfter;
+        _sets.Forget();
+        _context.Sink.OnLost(_state.Index, term, why);
+        _voter.OnOwnRelease(transferTarget);
+    }
+
+    /// <summary>The slots mean other nodes now.</summary>
+    internal void OnView(GroupView before, GroupView after)
+    {
+        for (int slot = 0; slot < _echoes.Length; slot++)
+            if (before.NodeOf(slot) != after.NodeOf(slot)) _echoes[slot] = 0;
+        if (_state.Role != ElectionRole.None && !_context.SelfIsData)
+        {
+            if (_state.Role == ElectionRole.Primary) Lose(LeaseLoss.Removed, NodeId.None);
+            else Withdraw();
+        }
+    }
+
+    private bool IsAboveOurs(ElectionPeer peer, in ServiceSection section)
+    {
+        if (section.Term != _state.Term) return section.Term > _state.Term;
+        return _state.Role == ElectionRole.Candidate || peer.Slot < _context.SelfSlot;     // equal terms meet with quorum = off only
+    }
+
+    private void Stand(bool consent)
+    {
+        uint term = Math.Max(_state.Term, _state.TermFloor);
+        for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
+            if (_context.FreshAt(slot) is { } peer) term = Math.Max(term, peer[_state.Index].Term);
+        if (term >= ElectionEngine.MaxTerm)
+        {
+            _context.Sink.Log(ElectionEvent.Warning, $"service {_state.Options.Name}: no term is left above {term}: the group must be started anew");
+            _notBefore = _context.Now + TimeSpan.FromMinutes(1);
+            return;
+        }
+        _ = _voter.Eligible(out _kind);
+        if (consent) _kind = ElectionKind.HandOver;
+        if (!_voter.TryVoteForSelf(term + 1))
+        {
+            _notBefore = _context.Now + _context.Options.DeadAfter;
+            return;
+        }
+        _state.Role = ElectionRole.Candidate;
+        _claimedSince = _context.Now;
+        _candidateUntil = _context.Now + _context.Options.DeadAfter / 2;
+        LeaseUntil = default;
+        Array.Clear(_echoes);
+        Count();
+    }
+
+    private void Withdraw()
+    {
+        _state.Role = ElectionRole.None;
+        _attempts++;
+        _notBefore = _context.Now + _ranking.Stagger * (1 + (_context.SelfSlot + _attempts) % int.PopCount(_context.View.Data));
+        _voter.OnOwnRelease(NodeId.None);
+    }
+
+    // The lease runs from the send time of the newest claim that a majority of the voters has echoed; this node's own echo is of now.
+    private void Count()
+    {
+        Span<ulong> sent = stackalloc ulong[ElectionOptions.MaxMembers];
+        int votes = 0;
+        for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
+        {
+            if ((_context.View.Voters >> slot & 1) == 0) continue;
+            ulong echoed = slot == _context.SelfSlot ? (ulong)_context.Now.Nanoseconds : _echoes[slot];
+            if (echoed != 0) sent[votes++] = echoed;
+        }
+        int needed = _context.Needed;
+        if (votes < needed) return;
+        sent = sent[..votes];
+        sent.Sort();
+        Timestamp until = new Timestamp((long)sent[votes - needed]) + _context.Options.Lease;
+        if (until <= LeaseUntil) return;
+        LeaseUntil = until;
+        if (_state.Role == ElectionRole.Primary) _context.Sink.OnLease(_state.Index, _state.Term, until);
+        else if (_context.Now < until) Win();
+    }
+
+    private void Win()
+    {
+        _state.Role = ElectionRole.Primary;
+        _attempts = 0;
+        _state.LossAccepted = false;
+        if (_kind is ElectionKind.ColdStart) _sets.Begin(_context.View.Data);
+        else if (_kind is ElectionKind.WithLoss) _sets.Begin((ushort)(1 << _context.SelfSlot));
+        else _sets.Begin(_state.Set.Members);
+        string how = _kind switch
+        {
+            ElectionKind.HandOver => "handed over to this node",
+            ElectionKind.ColdStart => "cold start: no member holds anything",
+            ElectionKind.WithLoss => "without a recovered majority: acknowledged writes that only others held are lost",
+            _ => "elected",
+        };
+        _context.Sink.Log(_kind == ElectionKind.WithLoss ? ElectionEvent.Loss : ElectionEvent.Progress, $"service {_state.Options.Name}: primary in term {_state.Term}, {how}");
+        _context.Sink.OnElected(_state.Index, _state.Term, LeaseUntil, _state.Set, _kind);
+    }
+}

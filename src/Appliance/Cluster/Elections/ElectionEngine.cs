@@ -1,0 +1,284 @@
+using Appliance.Multicast;
+
+namespace Appliance.Cluster.Elections;
+
+/// <summary>
+/// All elections of one node: which node is primary of each service, and until when it may act (ARCHITECTURE 6). Free of I/O, clocks, threads and randomness; the one exception,
+/// by demand, is the vote store, which is synchronous because a vote must be on the disk before anybody hears of it.
+/// </summary>
+/// <remarks>
+/// One thread. Times are CLOCK_BOOTTIME of this node (<see cref="IGroup.Now"/>). Per loop round: <see cref="OnBeat"/> for every beat, then <see cref="OnTick"/> once
+/// <see cref="NextDeadline"/> has come and the sockets were drained. How it works and why: docs/decisions/0006.
+/// </remarks>
+internal sealed class ElectionEngine
+{
+    /// <summary>Largest term: that of a record's version.</summary>
+    internal const uint MaxTerm = (1 << 20) - 1;
+
+    private readonly ElectionContext _context;
+    private readonly ServiceElection[] _elections;
+    private readonly ServiceSection[] _sections, _published;
+    private readonly ViewKeeper _views;
+    private readonly byte[] _buffer = new byte[BeatExtension.MaxBytes];
+    private Timestamp _publishedUntil;
+    private GroupView? _publishedView;
+    private bool _showsView;
+    private uint _publication;
+    private Timestamp _tickAt;
+
+    /// <param name="options">Valid.</param>
+    /// <param name="store">Read here.</param>
+    /// <param name="sink">Told of everything.</param>
+    /// <param name="now">Start of this life: the node abstains for one dead-after.</param>
+    /// <exception cref="ArgumentException">The options are not valid.</exception>
+    /// <exception cref="IOException">A vote cannot be read.</exception>
+    /// <exception cref="InvalidDataException">A stored vote is damaged.</exception>
+    internal ElectionEngine(ElectionOptions options, IVoteStore store, IElectionSink sink, Timestamp now)
+    {
+        string[] errors = [.. options.Validate()];
+        if (errors.Length > 0) throw new ArgumentException(string.Join("; ", errors), nameof(options));
+        _context = new ElectionContext(options, store, sink, now);
+        _context.Use(store.ReadView() ?? ViewKeeper.Bootstrap(options));
+        _context.States = new ServiceState[_context.SectionCount];
+        _elections = new ServiceElection[_context.SectionCount];
+        for (int i = 0; i < _elections.Length; i++)
+        {
+            ElectionService service = i < options.Services.Count ? options.Services[i] : new ElectionService { Name = "group", HoldsState = false };
+            _context.States[i] = new ServiceState(_context, i, service);
+            _elections[i] = new ServiceElection(_context, _context.States[i]);
+        }
+        _sections = new ServiceSection[_elections.Length];
+        _published = new ServiceSection[_elections.Length];
+        _views = new ViewKeeper(_context) { Changed = OnViewChanged };
+        _tickAt = now;
+        if (!options.Quorum) sink.Log(ElectionEvent.Warning, "quorum = off: two nodes that do not hear each other are both primary, and one of them loses what it wrote");
+    }
+
+    /// <summary>Number of the group's own service.</summary>
+    internal int GroupService => _elections.Length - 1;
+
+    /// <summary>The view in use.</summary>
+    internal GroupView View => _context.View;
+
+    /// <summary>The view in use is committed, as far as this node, as primary of the group's own service, knows.</summary>
+    internal bool ViewIsCommitted => _views.IsCommitted;
+
+    /// <summary>Beats whose extension was not understood.</summary>
+    internal long Malformed { get; private set; }
+
+    /// <summary>When <see cref="OnTick"/> must be called next.</summary>
+    internal Timestamp NextDeadline
+    {
+        get
+        {
+            Timestamp deadline = _tickAt;
+            foreach (ServiceElection election in _elections) deadline = Timestamp.Min(deadline, election.Deadline);
+            return deadline;
+        }
+    }
+
+    /// <summary>This node holds a valid lease of a service.</summary>
+    internal bool IsPrimary(int service, Timestamp now) => now < _elections[service].LeaseUntil;
+
+    /// <summary>Until when the lease of a service is valid; the past without one.</summary>
+    internal Timestamp LeaseUntil(int service) => _elections[service].LeaseUntil;
+
+    /// <summary>The primary of a service as far as this node knows; <see cref="NodeId.None"/>: nobody.</summary>
+    internal NodeId PrimaryOf(int service) => _elections[service].Primary;
+
+    /// <summary>The newest term of a service that this node has seen.</summary>
+    internal uint TermOf(int service) => _context.States[service].Term;
+
+    /// <summary>The newest synchronised set that is stored here.</summary>
+    internal SynchronisedSet SetOf(int service) => _context.States[service].Set;
+
+    /// <summary>On the primary: <see cref="SetOf"/> is committed.</summary>
+    internal bool SetIsCommitted(int service) => _elections[service].SetIsCommitted;
+
+    /// <summary>One line for <c>status</c>: who is primary, or why nobody is.</summary>
+    internal string Describe(int service) => _elections[service].Describe();
+
+    /// <summary>See <see cref="IGroupHandler.OnBeat"/>; beats of every path, also those without an extension.</summary>
+    /// <param name="now">The loop's time.</param>
+    /// <param name="node">The member.</param>
+    /// <param name="incarnation">Its life.</param>
+    /// <param name="receivedAt">As told by the group.</param>
+    /// <param name="beatSent">As told by the group.</param>
+    /// <param name="echoedSent">As told by the group.</param>
+    /// <param name="extension">As told by the group.</param>
+    internal void OnBeat(Timestamp now, NodeId node, ulong incarnation, Timestamp receivedAt, ulong beatSent, ulong echoedSent, ReadOnlySpan<byte> extension)
+    {
+        Advance(now);
+        if (extension.IsEmpty) return;
+        if (!BeatExtension.TryParse(extension, out BeatExtension beat))
+        {
+            Malformed++;
+            return;
+        }
+        if (_context.FindOrAdd(node) is not { } peer || !peer.Take(incarnation, Timestamp.Min(receivedAt, now), beatSent, echoedSent, beat)) return;
+        if (!IsConfiguredAlike(peer, beat)) return;
+        _views.OnBeat(peer, beat);
+        peer.Understood = beat.ViewHash == _context.View.ContentHash && beat.Sections == _elections.Length;
+        if (peer.Understood && peer.Slot >= 0)
+        {
+            peer.TakeSections(beat);
+            foreach (ServiceElection election in _elections) election.OnSection(peer);
+            foreach (ServiceElection election in _elections) election.AfterBeat();
+        }
+        Publish();
+    }
+
+    /// <summary>Runs what is due.</summary>
+    internal void OnTick(Timestamp now)
+    {
+        Advance(now);
+        _tickAt = now + _context.Options.Heartbeat;
+        foreach (ServiceElection election in _elections) election.Tick();
+        _views.Tick(_elections[GroupService]);
+        Publish();
+    }
+
+    /// <summary>What this node is able to do for a service.</summary>
+    /// <param name="now">The loop's time.</param>
+    /// <param name="service">Which.</param>
+    /// <param name="synchronised">It holds the state. False from the start until it has synchronised from a primary, or has itself become one and cut.</param>
+    /// <param name="healthy">Its checks pass and its service link carries.</param>
+    /// <param name="drained">The operator wants no service here.</param>
+    /// <param name="position">How far the state reaches, as a number that grows.</param>
+    internal void SetReadiness(Timestamp now, int service, bool synchronised, bool healthy, bool drained, ulong position)
+    {
+        ServiceState state = _context.States[service];
+        (state.Synchronised, state.Healthy, state.Drained, state.Position) = (synchronised, healthy, drained, position);
+        Act(now);
+    }
+
+    /// <summary>As primary: it has cut and owns the address. Beats say so, and it may be asked to hand over.</summary>
+    internal void SetServing(Timestamp now, int service)
+    {
+        _context.States[service].Serving = _context.States[service].Role == ElectionRole.Primary;
+        Act(now);
+    }
+
+    /// <summary>Terms up to here are used up (the mirror found them in records or on the disk): the next one is greater.</summary>
+    internal void NoteTerm(int service, ulong term) => _context.States[service].TermFloor = (uint)Math.Min(MaxTerm, Math.Max(term, _context.States[service].TermFloor));
+
+    /// <summary>
+    /// Planned hand-over: this node's lease ends now (<see cref="IElectionSink.OnLost"/> is called inside), and only the target is voted for until everybody would be free anyway. Bring
+    /// the target up to date first.
+    /// </summary>
+    /// <returns>Null, or why nothing was done.</returns>
+    internal string? TransferTo(Timestamp now, int service, NodeId target)
+    {
+        Advance(now);
+        string? whyNot = _elections[service].TransferTo(target);
+        Act(now);
+        return whyNot;
+    }
+
+    /// <summary>Gives a service up at once, for whoever is elected; this node stands again after one dead-after.</summary>
+    internal void Release(Timestamp now, int service)
+    {
+        Advance(now);
+        _elections[service].Release();
+        Act(now);
+    }
+
+    /// <summary>As primary: proposes the members that may be elected after it. Act on a smaller set only once <see cref="IElectionSink.OnSynchronisedSet"/> has said that it is committed;
+    /// propose a larger one only when the new member acknowledges every write already.</summary>
+    /// <returns>Null, or why nothing was done.</returns>
+    internal string? ProposeSynchronisedSet(Timestamp now, int service, ushort members)
+    {
+        Advance(now);
+        string? whyNot = _elections[service].Propose(members);
+        Act(now);
+        return whyNot;
+    }
+
+    /// <summary>As primary of the group's own service: a member comes. Committed when <see cref="IElectionSink.OnView"/> says so.</summary>
+    /// <returns>Null, or why nothing was done.</returns>
+    internal string? AddMember(Timestamp now, NodeId node, SlotRole role) =>
+        View.SlotOf(node) >= 0 ? "it is a member already" : Change(now, view => view.With(node, role));
+
+    /// <summary>As primary of the group's own service: a member goes.</summary>
+    /// <returns>Null, or why nothing was done.</returns>
+    internal string? RemoveMember(Timestamp now, NodeId node) =>
+        View.SlotOf(node) < 0 ? "it is no member" : int.PopCount(View.Data & ~(1 << View.SlotOf(node))) == 0 ? "it is the last data member" : Change(now, view => view.Without(node));
+
+    /// <summary>As primary of the group's own service: all accept the group key of this id.</summary>
+    /// <returns>Null, or why nothing was done.</returns>
+    internal string? SetKeyEpoch(Timestamp now, ushort keyEpoch) => Change(now, view => view.WithKeyEpoch(keyEpoch));
+
+    /// <summary>The operator accepts that acknowledged writes of a service may be lost: whoever is there may be elected. Needed on a majority of the voters.</summary>
+    internal void AcceptLoss(Timestamp now, int service)
+    {
+        _context.States[service].LossAccepted = true;
+        Act(now);
+    }
+
+    private string? Change(Timestamp now, Func<GroupView, GroupView?> change)
+    {
+        Advance(now);
+        string? whyNot = _views.Want(change, _elections[GroupService]);
+        Act(now);
+        return whyNot;
+    }
+
+    private void Act(Timestamp now)
+    {
+        Advance(now);
+        foreach (ServiceElection election in _elections) election.AfterBeat();
+        Publish();
+    }
+
+    // A node that did not run for a while reads first what waits for it before it takes anybody for dead.
+    private void Advance(Timestamp now)
+    {
+        if (now > _tickAt + _context.Options.Heartbeat)
+        {
+            _context.Now = now;
+            foreach (ServiceElection election in _elections) election.Extend(_context.Options.Heartbeat);
+            _tickAt = now;
+        }
+        _context.Now = Timestamp.Max(_context.Now, now);
+    }
+
+    private bool IsConfiguredAlike(ElectionPeer peer, in BeatExtension beat)
+    {
+        if (beat.Digest == _context.Options.ConfigurationDigest) return true;
+        peer.Understood = false;
+        if (peer.Complained == beat.Digest) return false;
+        peer.Complained = beat.Digest;
+        _context.Sink.Log(ElectionEvent.Warning, $"{_context.NameOf(peer.Node)} has other group-wide settings than this node: neither votes for the other; make the configurations alike");
+        return false;
+    }
+
+    private void OnViewChanged(GroupView before, GroupView after)
+    {
+        foreach (ElectionPeer peer in _context.Peers) peer.Understood = false;
+        foreach (ServiceElection election in _elections) election.OnView(before, after);
+    }
+
+    // Everything a node says is standing information; it is published again when it changes, and in a hurry when somebody may wait for it.
+    private void Publish()
+    {
+        bool changed = _publication == 0, urgent = false;
+        Timestamp until = Timestamp.Never;
+        for (int i = 0; i < _elections.Length; i++)
+        {
+            ServiceSection section = _elections[i].Section;
+            until = Timestamp.Min(until, _elections[i].ClaimUntil);
+            ref readonly ServiceSection before = ref _published[i];
+            changed |= section != before;
+            urgent |= section.Term != before.Term || section.Role != before.Role || section.Bound != before.Bound || section.Transfer != before.Transfer
+                || (section.Supports & ~before.Supports) != 0 || !section.Set.IsSameAs(before.Set);
+            _sections[i] = section;
+        }
+        bool shows = _views.Shows;
+        if (!ReferenceEquals(_publishedView, _context.View) || (shows && !_showsView)) urgent = true;
+        if (!changed && !urgent && until == _publishedUntil && shows == _showsView) return;
+        (_publishedUntil, _publishedView, _showsView) = (until, _context.View, shows);
+        _sections.CopyTo(_published, 0);
+        int length = BeatExtension.Write(_buffer, ++_publication, _context.Options.ConfigurationDigest, _context.View, shows, _sections);
+        _context.Sink.Publish(_buffer.AsSpan(0, length), until, urgent);
+    }
+}

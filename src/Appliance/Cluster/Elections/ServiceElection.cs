@@ -1,0 +1,163 @@
+using Appliance.Multicast;
+
+namespace Appliance.Cluster.Elections;
+
+/// <summary>The elections of one service on one node.</summary>
+internal sealed class ServiceElection
+{
+    private readonly ElectionContext _context;
+    private readonly Voter _voter;
+    private readonly Contender _contender;
+    private NodeId _toldPrimary;
+    private Timestamp _wantedSince = Timestamp.Never;
+    private Timestamp _wantedAgain;
+    private bool _toldWaiting;
+
+    internal ServiceElection(ElectionContext context, ServiceState state)
+    {
+        _context = context;
+        State = state;
+        _voter = new Voter(context, state);
+        _contender = new Contender(context, state, _voter);
+    }
+
+    /// <summary>What it is.</summary>
+    internal ServiceState State { get; }
+
+    /// <summary>The lease that this node holds; the past without one.</summary>
+    internal Timestamp LeaseUntil => State.Role == ElectionRole.Primary ? _contender.LeaseUntil : default;
+
+    /// <summary>What this node claims in beats may be believed until then.</summary>
+    internal Timestamp ClaimUntil => _contender.ClaimUntil;
+
+    /// <summary>The newest synchronised set is committed, as far as the primary knows.</summary>
+    internal bool SetIsCommitted => _contender.Sets.IsCommitted;
+
+    /// <summary>When something changes by itself.</summary>
+    internal Timestamp Deadline => Timestamp.Min(_voter.Deadline, _contender.Deadline);
+
+    /// <summary>Who is primary as far as this node knows.</summary>
+    internal NodeId Primary => State.Role == ElectionRole.Primary ? _context.Self : _voter.IsBound && _voter.BoundToPrimary ? _voter.Bound : NodeId.None;
+
+    /// <summary>What this node says about the service in its beats.</summary>
+    internal ServiceSection Section
+    {
+        get
+        {
+            bool claims = State.Role != ElectionRole.None;
+            int bound = claims ? _context.SelfSlot : _voter.IsBound ? _context.View.SlotOf(_voter.Bound) : -1;
+            int transfer = claims || _voter.ReleasedBy != _context.Self ? -1 : _context.View.SlotOf(_voter.TransferTarget);
+            SectionFlags flags = (State.Recovering ? SectionFlags.Recovering : 0) | (State.Healthy ? SectionFlags.Healthy : 0)
+                | (State.Drained ? SectionFlags.Drained : 0) | (State.Serving ? SectionFlags.Serving : 0);
+            return new ServiceSection(State.Term, State.Role, flags, SlotByte(bound), SlotByte(transfer), _voter.Supports, State.Options.Priority,
+                claims || bound < 0 ? 0 : _voter.BoundSent, State.Set, State.Position);
+        }
+    }
+
+    /// <summary>A member's newest section.</summary>
+    internal void OnSection(ElectionPeer peer)
+    {
+        _contender.OnSection(peer);
+        _voter.OnSection(peer);
+    }
+
+    /// <summary>A beat came: stand, if it was the one that was missing.</summary>
+    internal void AfterBeat()
+    {
+        _contender.ConsiderStanding();
+        TellPrimary();
+    }
+
+    /// <summary>Time passed.</summary>
+    internal void Tick()
+    {
+        _voter.Tick();
+        _contender.Tick();
+        TellPrimary();
+        TellWaiting();
+        if (State.Role == ElectionRole.Primary) WantHandOver();
+        else _wantedSince = Timestamp.Never;
+    }
+
+    /// <summary>This node itself was late.</summary>
+    internal void Extend(TimeSpan grace) => _voter.Extend(grace);
+
+    /// <summary>See <see cref="ElectionEngine.TransferTo"/>.</summary>
+    internal string? TransferTo(NodeId target)
+    {
+        if (State.Role != ElectionRole.Primary || _context.Now >= _contender.LeaseUntil) return "this node is not the primary";
+        if (_contender.Ranking.WhyNot(_context.View.SlotOf(target)) is { } whyNot) return $"{_context.NameOf(target)} cannot take it over: {whyNot}";
+        _contender.Lose(LeaseLoss.HandedOver, target);
+        return null;
+    }
+
+    /// <summary>See <see cref="ElectionEngine.Release"/>.</summary>
+    internal void Release()
+    {
+        if (State.Role == ElectionRole.Primary) _contender.Lose(LeaseLoss.Released, NodeId.None);
+    }
+
+    /// <summary>See <see cref="ElectionEngine.ProposeSynchronisedSet"/>.</summary>
+    internal string? Propose(ushort members)
+    {
+        if (State.Role != ElectionRole.Primary || _context.Now >= _contender.LeaseUntil) return "this node is not the primary";
+        if ((members >> _context.SelfSlot & 1) == 0) return "the primary itself must be in its synchronised set";
+        if ((members & ~_context.View.Data) != 0) return "only data members of the group can be in a synchronised set";
+        return _contender.Sets.Propose(members) ? null : "it could not be stored";
+    }
+
+    /// <summary>The slots mean other nodes now.</summary>
+    internal void OnView(GroupView before, GroupView after)
+    {
+        State.OnView(before, after);
+        _contender.OnView(before, after);
+    }
+
+    /// <summary>One line for <c>status</c>: why nobody is primary.</summary>
+    internal string Describe()
+    {
+        if (Primary is var primary && primary != NodeId.None) return $"{_context.NameOf(primary)} is primary in term {State.Term}";
+        if (_context.Now < _context.AbstainUntil) return "started less than dead-after ago: this node abstains";
+        if (_voter.IsBound) return $"voted for {_context.NameOf(_voter.Bound)} in term {State.Term}";
+        int heard = 0;
+        for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
+            if ((_context.View.Voters >> slot & 1) != 0 && (slot == _context.SelfSlot || _context.FreshAt(slot) is not null)) heard++;
+        if (heard < _context.Needed) return $"{heard} of {int.PopCount(_context.View.Voters)} voters are heard, this node among them: {_context.Needed} are needed";
+        ushort eligible = _voter.Eligible(out _);
+        if (eligible == 0) return "this node does not hold the state and waits for one that does (on-loss)";
+        return State.Recovering || (eligible >> _context.SelfSlot & 1) == 0 ? "waits for a member that holds the state (on-loss)" : "an election is under way";
+    }
+
+    private static byte SlotByte(int slot) => slot < 0 ? BeatExtension.NoSlot : (byte)slot;
+
+    private void TellPrimary()
+    {
+        NodeId primary = Primary;
+        if (primary == _toldPrimary) return;
+        _toldPrimary = primary;
+        _toldWaiting = false;
+        _context.Sink.OnPrimary(State.Index, primary, State.Term);
+    }
+
+    private void TellWaiting()
+    {
+        if (_toldWaiting || Primary != NodeId.None || _context.SelfSlot < 0 || _context.Now < _voter.FreeSince + _context.Options.DeadAfter * 10) return;
+        _toldWaiting = true;
+        _context.Sink.Log(ElectionEvent.Warning, $"service {State.Options.Name} has no primary: {Describe()}");
+    }
+
+    private void WantHandOver()
+    {
+        NodeId target = _contender.Ranking.WantedPrimary(out HandOverReason why);
+        if (target == NodeId.None)
+        {
+            _wantedSince = Timestamp.Never;
+            return;
+        }
+        if (_wantedSince == Timestamp.Never) _wantedSince = _context.Now;
+        TimeSpan holdDown = why == HandOverReason.HigherPriority ? _context.Options.DeadAfter * 10 : TimeSpan.Zero;        // who has just returned may go again
+        if (!State.Serving || _context.Now < _wantedSince + holdDown || _context.Now < _wantedAgain) return;
+        _wantedAgain = _context.Now + _context.Options.DeadAfter;
+        _context.Sink.OnHandOverWanted(State.Index, target, why);
+    }
+}

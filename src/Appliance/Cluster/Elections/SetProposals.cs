@@ -1,0 +1,53 @@
+namespace Appliance.Cluster.Elections;
+
+/// <summary>The primary's synchronised set: proposed, stored by the voters that echo this primary, committed when a majority has stored it.</summary>
+internal sealed class SetProposals
+{
+    private readonly ElectionContext _context;
+    private readonly ServiceState _state;
+    private bool _isPending;
+
+    internal SetProposals(ElectionContext context, ServiceState state)
+    {
+        _context = context;
+        _state = state;
+    }
+
+    /// <summary>The newest proposal is committed.</summary>
+    internal bool IsCommitted => !_isPending;
+
+    /// <summary>A new primary states the set under its own term: what an earlier one proposed and nobody committed is so either taken up or void.</summary>
+    internal void Begin(ushort members)
+    {
+        if (_state.Options.HoldsState) _isPending = _state.TryTake(new SynchronisedSet(_state.Term, 1, members));
+    }
+
+    /// <summary>Proposes another set.</summary>
+    /// <returns>False when it could not be stored.</returns>
+    internal bool Propose(ushort members)
+    {
+        if (_state.Set.Term == _state.Term && _state.Set.Members == members) return true;
+        uint number = _state.Set.Term == _state.Term ? _state.Set.Number + 1 : 1;
+        if (!_state.TryTake(new SynchronisedSet(_state.Term, number, members))) return false;
+        _isPending = true;
+        return true;
+    }
+
+    /// <summary>This node is no longer primary.</summary>
+    internal void Forget() => _isPending = false;
+
+    /// <summary>Sees whether a majority has stored the proposal.</summary>
+    internal void Tick()
+    {
+        if (!_isPending) return;
+        int stored = 0;
+        for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
+        {
+            if ((_context.View.Voters >> slot & 1) == 0) continue;
+            if (slot == _context.SelfSlot || (_context.PeerAt(slot) is { Understood: true } peer && peer[_state.Index].Set.IsSameAs(_state.Set))) stored++;
+        }
+        if (stored < _context.Needed) return;
+        _isPending = false;
+        _context.Sink.OnSynchronisedSet(_state.Index, _state.Set);
+    }
+}
