@@ -44,10 +44,11 @@ internal sealed class GroupNode : IGroupHandler, IRoundHandler, IDisposable
 
     internal Answer Publish(int bytes, TimeSpan time, int perSecond)
     {
-        _published = new ManualResetEventSlim();
+        var published = new ManualResetEventSlim();
         long allocated = 0;
         Ask(() =>
         {
+            _published = published;                        // here: a round that ends before the first message would call all of it received
             _message = new byte[bytes];
             _perSecond = perSecond;
             _sent = 0;
@@ -58,7 +59,7 @@ internal sealed class GroupNode : IGroupHandler, IRoundHandler, IDisposable
             _blocked = false;
             return 0;
         });
-        _published.Wait();
+        published.Wait();
         return Ask(() =>
         {
             MulticastStatus status = null!;
@@ -149,8 +150,8 @@ internal sealed class GroupNode : IGroupHandler, IRoundHandler, IDisposable
 
     private void PublishMore(Timestamp now)
     {
-        // As a listener does it: a bounded piece of work in each round. A thousand messages are about ten super-packets of 100 B messages.
-        const int perRound = 4096;
+        // As a listener does it: a bounded piece of work in each round, about six super-packets.
+        int perRound = Math.Max(1, 400_000 / _message.Length);
         long due = _perSecond == 0 ? long.MaxValue : (long)((now - _startedAt).TotalSeconds * _perSecond);
         for (int i = 0; i < perRound && _sent < due && !_blocked; i++)
         {

@@ -16,7 +16,7 @@ internal sealed unsafe partial class AesGcmContext : SafeHandle
     private const int TagBytes = 16;
 
     /// <summary>What EVP_aes_256_gcm returns: static, never freed.</summary>
-    private static readonly nint s_aes256Gcm = EVP_aes_256_gcm();
+    private static readonly nint Aes256Gcm = EVP_aes_256_gcm();
 
     private AesGcmContext(nint context)
         : base(0, ownsHandle: true) => SetHandle(context);
@@ -33,7 +33,7 @@ internal sealed unsafe partial class AesGcmContext : SafeHandle
         var context = new AesGcmContext(EVP_CIPHER_CTX_new());
         fixed (byte* bytes = key)
         {
-            if (context.IsInvalid || EVP_CipherInit_ex(context.handle, s_aes256Gcm, 0, bytes, null, Seal) != 1)
+            if (context.IsInvalid || EVP_CipherInit_ex(context.handle, Aes256Gcm, 0, bytes, null, Seal) != 1)
             {
                 context.Dispose();
                 throw new CryptographicException("OpenSSL cannot prepare AES-256-GCM");
