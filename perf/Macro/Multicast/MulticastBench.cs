@@ -70,7 +70,8 @@ internal sealed class MulticastBench : IDisposable
             sent["allocated"] / sent["messages"],
             received.Max(static each => each["allocated"] / each["messages"]),
             received.Max(static each => each["p50"]),
-            received.Max(static each => each["p99"]));
+            received.Max(static each => each["p99"]),
+            (sent["processor"] + received.Sum(static each => each["processor"])) / sent["messages"]);
     }
 
     /// <summary>The group while the switch drops a part of what goes to each receiver.</summary>
