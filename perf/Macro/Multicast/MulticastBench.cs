@@ -96,6 +96,15 @@ internal sealed class MulticastBench : IDisposable
         }
     }
 
+    /// <summary>What a node of an idle group takes of one processor, in percent; the mean of the three.</summary>
+    internal double Idle(TimeSpan time)
+    {
+        Open(isSealed: true);
+        double before = ProcessorSeconds();
+        Thread.Sleep(time);                                // idleness cannot be awaited
+        return (ProcessorSeconds() - before) / time.TotalSeconds / _processes.Length * 100;
+    }
+
     /// <summary>Fails when the packets really dropped differ from what was asked for by more than a fifth, or by what chance explains (four deviations).</summary>
     internal void AssertLosses()
     {
@@ -112,6 +121,8 @@ internal sealed class MulticastBench : IDisposable
         foreach (NodeProcess process in _processes) process.Dispose();
         _network.Destroy();
     }
+
+    private double ProcessorSeconds() => _processes.Sum(static process => process.Do("processor")["seconds"]);
 
     private void Open(bool isSealed)
     {

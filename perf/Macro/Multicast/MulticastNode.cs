@@ -10,6 +10,7 @@ namespace Appliance.Perf.Macro.Multicast;
 /// publish BYTES MILLISECONDS RATE              publishes (RATE 0: as fast as the windows allow), waits until all is received everywhere
 /// receive                                      begins to count (and to measure latencies)
 /// received                                     ends it
+/// processor                                    answers the processor time used so far
 /// close                                        leaves
 /// plain-send ADDRESS BYTES MILLISECONDS        one message per datagram with sendmmsg, nothing else
 /// plain-receive ADDRESS BYTES | plain-received counts datagrams
@@ -55,6 +56,8 @@ internal sealed class MulticastNode : IScenario
                 return _group!.BeginReceive();
             case "received":
                 return _group!.EndReceive();
+            case "processor":
+                return new Answer().With("seconds", Environment.CpuUsage.TotalTime.TotalSeconds);
             case "close":
                 _group!.Dispose();
                 _group = null;
