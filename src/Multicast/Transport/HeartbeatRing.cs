@@ -34,6 +34,9 @@ internal sealed unsafe class HeartbeatRing : IDisposable
     /// <summary>Heartbeats dropped because the consumer had not emptied the ring. Any thread.</summary>
     internal long Overruns => Volatile.Read(ref _overruns);
 
+    /// <summary>Producer: half of it is in use; the consumer had better come now.</summary>
+    internal bool IsFilling => _written - Volatile.Read(ref _read) >= Slots / 2;
+
     /// <summary>Producer: keeps a copy; a full ring drops it (the next beat brings the same and newer).</summary>
     internal bool TryWrite(Timestamp received, ref NativeAddress source, byte path, ReadOnlySpan<byte> datagram)
     {

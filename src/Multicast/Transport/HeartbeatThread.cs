@@ -8,7 +8,8 @@ namespace Appliance.Multicast.Transport;
 /// <summary>Sends this node's heartbeats on time and receives the others', on a thread and sockets of its own.</summary>
 /// <remarks>
 /// Allocates nothing once it runs. Beats only while the watched progress counters advance: a node that hangs falls silent.
-/// What it receives it stamps and hands to the loop through a <see cref="HeartbeatRing"/>; the loop opens it.
+/// What it receives it stamps and hands to the loop through a <see cref="HeartbeatRing"/>; the loop opens it in its next round, which its own tick
+/// brings within half an interval: to wake it for every beat would cost an idle node more than all its other work.
 /// </remarks>
 internal sealed unsafe class HeartbeatThread : IDisposable
 {
@@ -133,8 +134,7 @@ internal sealed unsafe class HeartbeatThread : IDisposable
         while (!_stop)
         {
             long wait = due - EventLoop.ReadClock().Nanoseconds;
-            if (wait > 0) Poll.Wait(entries, count, wait);
-            Drain();
+            if (Poll.Wait(entries, count, Math.Max(0, wait)) > 0) Drain(entries, count);
             Timestamp now = EventLoop.ReadClock();
             if (now.Nanoseconds < due) continue;
             Lateness.Record(now.Nanoseconds - due);
@@ -145,16 +145,19 @@ internal sealed unsafe class HeartbeatThread : IDisposable
         }
     }
 
-    private void Drain()
+    private void Drain(Poll.Entry* entries, int count)
     {
         long request = Volatile.Read(ref _drainRequests);
-        ulong value;
-        _ = Epoll.read(_wake, &value, sizeof(ulong));
-        long before = _received;
-        Drain(_unicastReceiver, ReceivePath.Heartbeat);
-        if (_groupReceiver is not null) Drain(_groupReceiver, ReceivePath.Heartbeat);
+        bool all = request != _drainsDone;                 // what came between the poll and the request counts too
+        if (entries[0].Returned != 0)
+        {
+            ulong value;
+            _ = Epoll.read(_wake, &value, sizeof(ulong));
+        }
+        if (all || entries[1].Returned != 0) Drain(_unicastReceiver, ReceivePath.Heartbeat);
+        if (count > 2 && (all || entries[2].Returned != 0)) Drain(_groupReceiver!, ReceivePath.Heartbeat);
         Volatile.Write(ref _drainsDone, request);
-        if (_received != before) _loop.Wake();
+        if (Ring.IsFilling) _loop.Wake();
     }
 
     private void Drain(DatagramReceiver receiver, ReceivePath path)

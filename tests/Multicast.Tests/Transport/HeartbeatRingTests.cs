@@ -26,6 +26,22 @@ public sealed class HeartbeatRingTests
     }
 
     [Fact]
+    public void It_calls_for_the_reader_only_when_half_of_it_is_used()
+    {
+        using var ring = new HeartbeatRing(100);
+        var source = default(NativeAddress);
+        for (int i = 1; i <= HeartbeatRing.Slots / 2; i++)
+        {
+            Assert.False(ring.IsFilling);
+            ring.TryWrite(new Timestamp(i), ref source, 0, [1]);
+        }
+        Assert.True(ring.IsFilling);
+        Assert.True(ring.TryPeek(out _, out _, out _, out _));
+        ring.Advance();
+        Assert.False(ring.IsFilling);
+    }
+
+    [Fact]
     public void A_full_ring_drops_the_newest_and_counts()
     {
         using var ring = new HeartbeatRing(100);
