@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Appliance.Lab;
+using Appliance.Lab.Backend;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -34,7 +36,7 @@ internal static class LabCommand
         Loss(), Reorder(), Partition(),
         Simple("heal", "End loss, reordering and partitions; plug every cable, raise every port", static lab => lab.Heal()),
         Simple("down", "End every node and remove everything", static lab => lab.Down()),
-        HoldBack(),
+        HoldBack(), Serve(),
     };
 
     private static Command Up()
@@ -98,6 +100,16 @@ internal static class LabCommand
         var command = new Command("hold-back", "Internal") { nodes };
         command.Hidden = true;
         command.SetAction(parsed => PacketReorderer.Run(parsed.GetRequiredValue(nodes)));
+        return command;
+    }
+
+    /// <summary>The backend.</summary>
+    private static Command Serve()
+    {
+        var endPoint = new Argument<string>("address:port");
+        var command = new Command("serve", "Internal") { endPoint };
+        command.Hidden = true;
+        command.SetAction((parsed, ending) => LabBackend.RunAsync(IPEndPoint.Parse(parsed.GetRequiredValue(endPoint)), parsed.InvocationConfiguration.Output, ending));
         return command;
     }
 

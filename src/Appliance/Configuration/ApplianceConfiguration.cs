@@ -44,7 +44,7 @@ public sealed record ApplianceConfiguration
 
     /// <summary>What is wrong among sections, each of which is right by itself. Kind and name say where, key which setting; an empty key stands for the section.</summary>
     internal IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateRelations() =>
-        ValidateMembership().Concat(ValidateServices()).Concat(ValidateListeners()).Concat(ValidateClasses());
+        ValidateMembership().Concat(ValidateServices()).Concat(ValidateListeners()).Concat(ValidateBackends()).Concat(ValidateClasses());
 
     private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateMembership()
     {
@@ -69,6 +69,11 @@ public sealed record ApplianceConfiguration
         }
     }
 
+    private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateBackends() =>
+        from backend in Backends
+        where !NodeId.IsValidName(backend.Name)
+        select ("backend", backend.Name, new SettingProblem("", $"'{backend.Name}' is no name of a pool: 1 to {NodeId.MaxNameLength} characters of a-z, 0-9, '-', '_', '.'"));
+
     private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateListeners()
     {
         foreach (ListenerOptions listener in Listeners)
@@ -77,6 +82,8 @@ public sealed record ApplianceConfiguration
             long largestWrite = Group.MaxKey.Bytes + Group.MaxValue.Bytes + 64; // with its framing
             if (listener.MaxCommand.Bytes < largestWrite) yield return ("listener", listener.Name, new("max-command", $"{listener.MaxCommand} does not hold a key ({Group.MaxKey}) and a value ({Group.MaxValue})"));
             if (listener.MaxReply.Bytes < largestWrite) yield return ("listener", listener.Name, new("max-reply", $"{listener.MaxReply} does not hold a value ({Group.MaxValue})"));
+            if (listener.Backend.Length > 0 && Backends.All(backend => backend.Name != listener.Backend))
+                yield return ("listener", listener.Name, new("backend", $"there is no [backend {listener.Backend}]{Suggestion.For(listener.Backend, Backends.Select(static known => known.Name))}"));
             if (listener.Service.Length == 0) continue;
             ServiceOptions? service = Services.FirstOrDefault(service => service.Name == listener.Service);
             if (service is null)

@@ -1,4 +1,5 @@
 using System.Net;
+using Appliance.Listeners.Connections;
 
 namespace Appliance.Configuration;
 
@@ -7,6 +8,9 @@ public enum ListenerType
 {
     /// <summary>The Redis protocol.</summary>
     Resp,
+
+    /// <summary>TCP, passed on to a pool.</summary>
+    Relay,
 }
 
 /// <summary>Which addresses a listener has.</summary>
@@ -35,6 +39,10 @@ public sealed record ListenerOptions
     /// <summary>What it speaks. The only one that needs no further settings.</summary>
     public ListenerType Type { get; init; } = ListenerType.Resp;
 
+    /// <summary>relay: the [backend] that connections are passed to. No default.</summary>
+    [Reloadable]
+    public string Backend { get; init; } = "";
+
     /// <summary>Where it listens. Service: what is asked of a node's own address would miss the primary after a takeover.</summary>
     public ListenerBinding Bind { get; init; } = ListenerBinding.Service;
 
@@ -49,8 +57,24 @@ public sealed record ListenerOptions
     [NodeLocal]
     public string PasswordFile { get; init; } = "";
 
-    /// <summary>Most clients at once; one more is told so and closed. 10000: Redis' own default.</summary>
+    /// <summary>Most clients at once; one more is closed, and told why where the protocol can say it. 10000: Redis' own default.</summary>
     public int MaxClients { get; init; } = 10000;
+
+    /// <summary>relay: most connections of one client at once, an IPv6 client being a /64; 0 for no limit. 1000: a tenth of all, so that one address cannot shut out the others.</summary>
+    [Reloadable]
+    public int MaxPerSource { get; init; } = 1000;
+
+    /// <summary>relay: networks whose connections begin with a PROXY protocol header that says who the client is; connections from elsewhere are then closed. None: anybody could claim to be anybody.</summary>
+    [Reloadable]
+    public IReadOnlyList<IPNetwork> TrustProxy { get; init; } = [];
+
+    /// <summary>relay: a trusted source that has not sent its PROXY header after this time is closed. 3 s: as HAProxy recommends, one lost packet is sent again by then.</summary>
+    [Reloadable]
+    public TimeSpan ProxyTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>relay: after one side has ended its direction, the connection is closed when nothing moves for so long; 0 for never. 5 min: a server may compute for long after a request has ended.</summary>
+    [Reloadable]
+    public TimeSpan HalfClosedTimeout { get; init; } = TimeSpan.FromMinutes(5);
 
     /// <summary>Most bytes of one command. 4 MiB: eight of the largest values.</summary>
     public ByteSize MaxCommand { get; init; } = ByteSize.OfMebibytes(4);
@@ -67,7 +91,7 @@ public sealed record ListenerOptions
     /// <summary>Most bytes in the buffers of all clients together; a client whose buffer would pass it is closed. 256 MiB: clients that do not read must not cost the state its memory.</summary>
     public ByteSize ClientMemory { get; init; } = ByteSize.OfMebibytes(256);
 
-    /// <summary>A client that says nothing for so long is closed; 0 for never. Never: session stores keep idle connections in their pools.</summary>
+    /// <summary>A client that says nothing (relay: neither side) for so long is closed; 0 for never. Never: session stores keep idle connections in their pools; a peer that has vanished is found by keep-alive.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.Zero;
 
     internal IEnumerable<SettingProblem> Validate()
@@ -75,6 +99,12 @@ public sealed record ListenerOptions
         if (Service.Length == 0) yield return new("service", "is missing: name the [service] that this listener opens");
         if (Port is < 1 or > 65535) yield return new("port", $"{Port} is no port: 1 to 65535");
         if (MaxClients is < 1 or > 1_000_000) yield return new("max-clients", $"{MaxClients} must be from 1 to 1000000");
+        if (Type == ListenerType.Relay && Backend.Length == 0) yield return new("backend", "is missing: name the [backend] that connections are passed to");
+        if (Type != ListenerType.Relay && Backend.Length > 0) yield return new("backend", $"only a relay passes connections on: this is a {SettingReader.Format(Type)} listener");
+        if (MaxPerSource is < 0 or > 1_000_000) yield return new("max-per-source", $"{MaxPerSource} must be from 0 to 1000000");
+        if (ProxyTimeout < TimeSpan.FromMilliseconds(10) || ProxyTimeout > TimeSpan.FromMinutes(1)) yield return new("proxy-timeout", $"{Duration.Format(ProxyTimeout)} must be from 10ms to 1min");
+        if (Type == ListenerType.Relay && ClientMemory.Bytes < ConnectionMemory.RequiredBytes(MaxClients))
+            yield return new("client-memory", $"{ClientMemory} must be at least {ConnectionMemory.RequiredBytes(MaxClients) >> 10}KiB: {ConnectionMemory.SmallestReadBytes} bytes for each direction of max-clients ({MaxClients})");
         if (MaxPipeline is < 1 or > 1_000_000) yield return new("max-pipeline", $"{MaxPipeline} must be from 1 to 1000000");
         if (MaxCommand < ByteSize.OfKibibytes(16) || MaxCommand > ByteSize.OfGibibytes(1)) yield return new("max-command", $"{MaxCommand} must be from 16KiB to 1GiB");
         if (MaxReply < ByteSize.OfKibibytes(16) || MaxReply > ByteSize.OfGibibytes(1)) yield return new("max-reply", $"{MaxReply} must be from 16KiB to 1GiB");

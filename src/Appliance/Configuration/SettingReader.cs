@@ -1,6 +1,7 @@
 using System.Collections;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text;
 
 namespace Appliance.Configuration;
@@ -25,6 +26,9 @@ internal static class SettingReader
         if (type == typeof(IPEndPoint)) return Read<IPEndPoint>(text, TryReadEndPoint, "address:port", out value);
         if (type == typeof(MemberAddress)) return Read<MemberAddress>(text, TryReadMember, "NAME=ADDRESS, for example a=10.77.0.1", out value);
         if (type == typeof(AcknowledgementRule)) return Read<AcknowledgementRule>(text, AcknowledgementRule.TryParse, "0, a number of members, or majority", out value);
+        if (type == typeof(IPNetwork)) return Read<IPNetwork>(text, TryReadNetwork, "a network or an address, for example 10.1.0.0/16", out value);
+        if (type == typeof(BackendServer)) return Read<BackendServer>(text, BackendServer.TryParse, $"address:port, with a weight from 1 to {BackendServer.MaxWeight} as address:port*3", out value);
+        if (type == typeof(HealthCheckRule)) return Read<HealthCheckRule>(text, HealthCheckRule.TryParse, "a check: none, tcp, http /path, or command /program argument ...", out value);
         if (type.IsEnum) return ReadEnum(type, text, out value);
         if (ElementOf(type) is { } element) return ReadList(element, text, out value);
         throw new NotSupportedException($"settings of type {type} cannot be read");
@@ -109,7 +113,15 @@ internal static class SettingReader
         return read;
     }
 
-    private static bool TryReadEndPoint(string text, out IPEndPoint value)
+    private static bool TryReadNetwork(string text, out IPNetwork value)
+    {
+        value = default;
+        int slash = text.IndexOf('/');
+        if (!TryReadAddress(slash < 0 ? text : text[..slash], out IPAddress address)) return false;
+        return IPNetwork.TryParse(slash < 0 ? $"{text}/{(address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128)}" : text, out value);
+    }
+
+    internal static bool TryReadEndPoint(string text, out IPEndPoint value)
     {
         value = new IPEndPoint(IPAddress.None, 0);
         int colon = text.LastIndexOf(':');

@@ -142,7 +142,7 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         Demand(_configuration.Node.LockMemory, status.Heartbeats.WhyNotLocked, "[node] lock-memory", "memory is not locked");
         _parts.Start();
         _admin = await AdminServer.StartAsync(_configuration.Admin, this, _logging.Factory).ConfigureAwait(false);
-        NodeLog.Up(_log, _configuration.Node.Id, _parts.Listeners.Count == 0 ? "no listeners" : string.Join(", ", _parts.Listeners.Select(static pair => $"{pair.Options.Name} on port {pair.Listener.Port}")), _configuration.Admin.Socket);
+        NodeLog.Up(_log, _configuration.Node.Id, _configuration.Listeners.Count == 0 || _configuration.Node.Role == MemberRole.Witness ? "no listeners" : string.Join(", ", _configuration.Listeners.Select(static listener => $"{listener.Name} on port {listener.Port}")), _configuration.Admin.Socket);
     }
 
     private void Demand(Permission permission, string? whyNot, string key, string consequence)
@@ -170,6 +170,7 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         try
         {
             IReadOnlyList<string> rotated = await Parts.Loop.AskAsync(() => Apply(reload.Configuration, keys), _configuration.Admin.Timeout).ConfigureAwait(false);
+            if (Parts.Relay is { } relay) await relay.Loop.AskAsync(() => { relay.Use(reload.Configuration); return true; }, _configuration.Admin.Timeout).ConfigureAwait(false);
             return new ReloadReport([.. reload.Applied, .. rotated], reload.NeedRestart, []);
         }
         catch (TimeoutException hung)

@@ -16,6 +16,7 @@ internal sealed class NodeParts : IDisposable
     private readonly List<ListenerOptions> _listenerOptions = [];
     private readonly List<RespListener> _listeners = [];
     private readonly MulticastGroup? _group;
+    private readonly RelayParts? _relay;
     private Thread? _thread;
 
     /// <exception cref="NodeStartException">A listener's address or password cannot be used.</exception>
@@ -39,6 +40,7 @@ internal sealed class NodeParts : IDisposable
             Loop.Add(Mirror);
             Loop.Add(new TroubleLog(_group, log));
             if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
+            if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, loggers);
         }
         catch
         {
@@ -56,7 +58,10 @@ internal sealed class NodeParts : IDisposable
     /// <summary>The state.</summary>
     internal StateMirror Mirror { get; }
 
-    /// <summary>The listeners by name.</summary>
+    /// <summary>Pools and relays; null on a witness.</summary>
+    internal RelayParts? Relay => _relay;
+
+    /// <summary>The Redis listeners by name.</summary>
     internal IReadOnlyList<(ListenerOptions Options, RespListener Listener)> Listeners => [.. _listenerOptions.Zip(_listeners)];
 
     /// <summary>The snapshots that were served.</summary>
@@ -74,6 +79,7 @@ internal sealed class NodeParts : IDisposable
     {
         _thread = new Thread(Loop.Run) { Name = "loop", IsBackground = true };
         _thread.Start();
+        _relay?.Start();
     }
 
     /// <summary>Says goodbye to the group, and waits until the others have what was written, but not long.</summary>
@@ -88,6 +94,7 @@ internal sealed class NodeParts : IDisposable
     /// <summary>Stops the loop and frees everything. Not on the loop's thread.</summary>
     public void Dispose()
     {
+        _relay?.Dispose();
         Loop.RequestStop();
         _thread?.Join();
         foreach (RespListener listener in _listeners) listener.Dispose();
@@ -101,7 +108,7 @@ internal sealed class NodeParts : IDisposable
 
     private void OpenListeners(ApplianceConfiguration configuration, ILoggerFactory loggers)
     {
-        foreach (ListenerOptions options in configuration.Listeners)
+        foreach (ListenerOptions options in configuration.Listeners.Where(static options => options.Type == ListenerType.Resp))
         {
             _listeners.Add(ListenerFactory.Open(configuration, options, Mirror.Store(options.Service), Loop, loggers));
             _listenerOptions.Add(options);

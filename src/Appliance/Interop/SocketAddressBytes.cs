@@ -49,6 +49,27 @@ internal struct SocketAddressBytes
 
     internal readonly int Length => Family == Sockets.Inet ? 16 : Capacity;
 
+    /// <summary>The port.</summary>
+    internal readonly int Port => BinaryPrimitives.ReadUInt16BigEndian(((ReadOnlySpan<byte>)Storage)[2..]);
+
+    /// <summary>The bytes of the IP address: 4 or 16, in network order.</summary>
+    [UnscopedRef]
+    internal readonly ReadOnlySpan<byte> AddressBytes => Family == Sockets.Inet ? ((ReadOnlySpan<byte>)Storage).Slice(4, 4) : ((ReadOnlySpan<byte>)Storage).Slice(8, 16);
+
+    /// <summary>An address from its parts.</summary>
+    /// <param name="address">4 or 16 bytes in network order.</param>
+    /// <param name="port">The port.</param>
+    internal static SocketAddressBytes Of(ReadOnlySpan<byte> address, ushort port)
+    {
+        SocketAddressBytes result = default;
+        Span<byte> bytes = result.Storage;
+        bool four = address.Length == 4;
+        MemoryMarshal.Write(bytes, four ? Sockets.Inet : Sockets.Inet6);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], port);
+        address.CopyTo(bytes[(four ? 4 : 8)..]);
+        return result;
+    }
+
     /// <summary>The address for people and logs; allocates.</summary>
     internal readonly IPEndPoint ToEndPoint()
     {

@@ -6,7 +6,8 @@ namespace Appliance.Interop;
 internal static unsafe partial class Sockets
 {
     /// <summary>Errno values that callers tell apart.</summary>
-    internal const int TryAgain = 11, Interrupted = 4, NoMemory = 12, NoFileTable = 23, TooManyFiles = 24, NoBuffers = 105, ConnectionAborted = 103, AddressInUse = 98, AccessDenied = 13;
+    internal const int TryAgain = 11, Interrupted = 4, NoMemory = 12, NoFileTable = 23, TooManyFiles = 24, NoBuffers = 105, ConnectionAborted = 103, AddressInUse = 98, AccessDenied = 13,
+        InProgress = 115, ConnectionReset = 104, BrokenPipe = 32, TimedOut = 110;
 
     /// <summary>Address families.</summary>
     internal const ushort Inet = 2, Inet6 = 10;
@@ -14,6 +15,7 @@ internal static unsafe partial class Sockets
     private const int Stream = 1, NonBlocking = 0x800, CloseOnExec = 0x80000, NoSignal = 0x4000;
     private const int LevelIp = 0, LevelSocket = 1, LevelTcp = 6, LevelIp6 = 41;
     private const int ReuseAddress = 2, KeepAlive = 9, FreeBind = 15, NoDelay = 1, KeepIdle = 4, KeepInterval = 5, KeepCount = 6, Only6 = 26, FreeBind6 = 78;
+    private const int PendingError = 4, Linger = 13, ShutdownWrite = 1, Peeking = 2;
 
     /// <summary>A non-blocking TCP socket.</summary>
     internal static int Create(ushort family) => Result(socket(family, Stream | NonBlocking | CloseOnExec, 0));
@@ -70,6 +72,36 @@ internal static unsafe partial class Sockets
     /// <summary>Sends; never raises SIGPIPE.</summary>
     internal static int Send(int descriptor, byte* buffer, int length) => (int)Result(send(descriptor, buffer, length, NoSignal));
 
+    /// <summary>Reads what is there and leaves it there.</summary>
+    internal static int Peek(int descriptor, byte* buffer, int length) => (int)Result(recv(descriptor, buffer, length, Peeking));
+
+    /// <summary>Begins to connect. <see cref="InProgress"/> is the usual answer; writability tells the end, <see cref="TakeError"/> how it ended.</summary>
+    internal static int Connect(int descriptor, in SocketAddressBytes address)
+    {
+        fixed (byte* bytes = address.Bytes) return Result(connect(descriptor, bytes, address.Length));
+    }
+
+    /// <summary>The socket's pending error, which is thereby forgotten; 0 when there is none.</summary>
+    internal static int TakeError(int descriptor)
+    {
+        int error = 0, length = sizeof(int);
+        int result = Result(getsockopt(descriptor, LevelSocket, PendingError, &error, &length));
+        return result < 0 ? -result : error;
+    }
+
+    /// <summary>Sends FIN behind what was sent; receiving goes on.</summary>
+    internal static int EndSending(int descriptor) => Result(shutdown(descriptor, ShutdownWrite));
+
+    /// <summary>Closes with RST: what was not sent is thrown away, and the peer learns that the connection did not end well.</summary>
+    internal static void Reset(int descriptor)
+    {
+        int* linger = stackalloc int[2]; // struct linger: on, zero seconds
+        linger[0] = 1;
+        linger[1] = 0;
+        _ = setsockopt(descriptor, LevelSocket, Linger, linger, 2 * sizeof(int)); // refused only by a descriptor that is no socket
+        close(descriptor);
+    }
+
     internal static void Close(int descriptor) => close(descriptor);
 
     private static int Set(int descriptor, int level, int option, int value) => Result(setsockopt(descriptor, level, option, &value, sizeof(int)));
@@ -101,6 +133,15 @@ internal static unsafe partial class Sockets
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint send(int descriptor, byte* buffer, nint length, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int connect(int descriptor, byte* address, int length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int getsockopt(int descriptor, int level, int option, void* value, int* length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int shutdown(int descriptor, int how);
 
     [LibraryImport("libc")]
     private static partial int close(int descriptor);

@@ -22,8 +22,11 @@ internal sealed class LabAddresses
     /// <summary>Address of the client namespace.</summary>
     internal const string Client = "10.0.0.100";
 
-    /// <summary>Address of the backend namespace.</summary>
-    internal const string Backend = "10.0.0.200";
+    /// <summary>Address of the backend: its namespace's, or one on loopback.</summary>
+    internal string Backend => Format(_loopback ? $"127.{LoopbackNet}.{_hash[1]}.{{0}}" : "10.0.0.{0}", 199);
+
+    /// <summary>Port of the backend's HTTP server; on loopback one that needs no privilege.</summary>
+    internal int BackendPort => _loopback ? 8080 : 80;
 
     /// <summary>The id of the n-th node, from 0.</summary>
     internal static string IdOf(int index) => ((char)('a' + index)).ToString();

@@ -13,6 +13,9 @@ internal static class LabConfiguration
     /// <summary>Its listener.</summary>
     internal const string Listener = "state";
 
+    /// <summary>The relay in front of the backend, and the backend's pool.</summary>
+    internal const string Relay = "web";
+
     /// <summary>Writes a node's configuration.</summary>
     /// <param name="state">The laboratory.</param>
     /// <param name="node">The node.</param>
@@ -32,6 +35,11 @@ internal static class LabConfiguration
             ]),
             ($"service {Service}", [("primary", state.Nodes[0].Id)]),
             ($"listener {Listener}", [("service", Service), ("bind", "node"), ("node-addresses", node.Address), ("port", state.Port.ToString(CultureInfo.InvariantCulture))]),
+            ($"listener {Relay}",
+            [
+                ("service", Service), ("type", "relay"), ("backend", Relay), ("bind", "node"), ("node-addresses", node.Address), ("port", state.RelayPort.ToString(CultureInfo.InvariantCulture)),
+            ]),
+            ($"backend {Relay}", [("servers", string.Create(CultureInfo.InvariantCulture, $"{state.BackendAddress}:{state.BackendPort}")), ("check", "http /healthz"), ("interval", "500ms"), ("timeout", "400ms")]),
             ("admin", [("socket", node.Admin)]),
         };
         if (state.Nodes.Count == 1) sections.Add(("class purchase", [("acks", "0")])); // nobody else is there

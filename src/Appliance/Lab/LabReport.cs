@@ -18,8 +18,8 @@ internal sealed record LabReport(
     /// <summary>A namespace beside the nodes.</summary>
     internal sealed record Place(string Namespace);
 
-    /// <summary>A namespace with its address.</summary>
-    internal sealed record AddressedPlace(string Namespace, string Address);
+    /// <summary>A namespace with its address and the port of its HTTP server.</summary>
+    internal sealed record AddressedPlace(string Namespace, string Address, int Port);
 
     /// <summary>A service, where its primary answers now.</summary>
     internal sealed record Service(string Name, string Address, string Primary, IReadOnlyList<Door> Listeners);

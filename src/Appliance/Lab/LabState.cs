@@ -70,6 +70,15 @@ internal sealed record LabState
     /// <summary>Address of the backend.</summary>
     public required string BackendAddress { get; init; }
 
+    /// <summary>Port of the backend.</summary>
+    public required int BackendPort { get; init; }
+
+    /// <summary>Port of the relay in front of the backend.</summary>
+    public required int RelayPort { get; init; }
+
+    /// <summary>The backend's process; null before the first start.</summary>
+    public LabProcess? Backend { get; init; }
+
     /// <summary>Loss in force.</summary>
     public IReadOnlyList<LabFault> Losses { get; init; } = [];
 

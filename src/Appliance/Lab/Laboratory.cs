@@ -2,6 +2,7 @@ using System.Text.Json;
 using Appliance.Admin;
 using Appliance.Commands;
 using Appliance.Configuration;
+using Appliance.Lab.Backend;
 
 namespace Appliance.Lab;
 
@@ -49,7 +50,7 @@ internal sealed class Laboratory : IDisposable
         {
             if (!loopback)
             {
-                _network.Create(_state.Nodes);
+                _network.Create(_state.Nodes, _state.BackendAddress);
                 _filter.Apply(_state);
             }
             string keyFile = Path.Combine(_directory.Path, "group.key");
@@ -59,7 +60,9 @@ internal sealed class Laboratory : IDisposable
                 Directory.CreateDirectory(Path.GetDirectoryName(node.Config)!);
                 LabConfiguration.Write(_state, node, keyFile, overrides);
             }
+            LaunchBackend();
             foreach (LabNode node in _state.Nodes) Launch(node);
+            await AwaitBackendAsync().ConfigureAwait(false);
             foreach (LabNode node in _state.Nodes) await AwaitAsync(node.Id, static status => status.Synchronised && status.Members.All(static member => member is { State: "live", Synchronised: true }), "synchronised with all others").ConfigureAwait(false);
         }
         catch
@@ -176,8 +179,8 @@ internal sealed class Laboratory : IDisposable
         return new LabReport(
             [.. state.Nodes.Select(static node => new LabReport.Node(node.Id, node.Process?.Id ?? 0, node.Namespace, node.Address, node.Admin, node.Process?.State ?? "down"))],
             new LabReport.Place(state.ClientNamespace),
-            new LabReport.AddressedPlace(state.BackendNamespace, state.BackendAddress),
-            [new LabReport.Service(LabConfiguration.Service, state.Node(primary).Address, primary, [new LabReport.Door(LabConfiguration.Listener, "resp", state.Port)])],
+            new LabReport.AddressedPlace(state.BackendNamespace, state.BackendAddress, state.BackendPort),
+            [new LabReport.Service(LabConfiguration.Service, state.Node(primary).Address, primary, [new LabReport.Door(LabConfiguration.Listener, "resp", state.Port), new LabReport.Door(LabConfiguration.Relay, "relay", state.RelayPort)])],
             state.Loopback ? 0 : _filter.Losses(state).Sum(static link => link.Touched),
             state.Loopback ? 0 : _filter.Reordered(state).Sum(static link => link.Touched));
     }
@@ -221,7 +224,9 @@ internal sealed class Laboratory : IDisposable
             Port = 6379,
             ClientNamespace = loopback ? "" : _network.NamespaceOf("client"),
             BackendNamespace = loopback ? "" : _network.NamespaceOf("backend"),
-            BackendAddress = loopback ? "127.0.0.1" : LabAddresses.Backend,
+            BackendAddress = addresses.Backend,
+            BackendPort = addresses.BackendPort,
+            RelayPort = 8080,
             Nodes = [.. Enumerable.Range(0, count).Select(index => PlanNode(addresses, index, loopback))],
         };
     }
@@ -248,6 +253,25 @@ internal sealed class Laboratory : IDisposable
         LabProcess process = LabProcess.Start([.. node.Namespace.Length == 0 ? command : LabNetwork.Inside(node.Namespace, command)], node.Log);
         _state = State.With(node with { Process = process });
         Save();
+    }
+
+    private string BackendLog => Path.Combine(_directory.Path, "backend.log");
+
+    private void LaunchBackend()
+    {
+        string[] command = [.. LabProgram.Command, "lab", "serve", string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{State.BackendAddress}:{State.BackendPort}")];
+        _state = State with { Backend = LabProcess.Start([.. State.BackendNamespace.Length == 0 ? command : LabNetwork.Inside(State.BackendNamespace, command)], BackendLog) };
+        Save();
+    }
+
+    private async Task AwaitBackendAsync()
+    {
+        DateTime deadline = DateTime.UtcNow + StartPatience;
+        while (LastLines(BackendLog) is var last && !last.EndsWith(LabBackend.Ready, StringComparison.Ordinal))
+        {
+            if (State.Backend?.IsAlive != true || DateTime.UtcNow > deadline) throw new LabException($"the backend does not serve: {last}");
+            await Task.Delay(20).ConfigureAwait(false);
+        }
     }
 
     private void StartReorderer()
@@ -292,6 +316,7 @@ internal sealed class Laboratory : IDisposable
         if (_state is not null)
         {
             _state.Reorderer?.KillAndWait();
+            _state.Backend?.KillAndWait();
             Parallel.ForEach(_state.Nodes.Where(static node => node.Process is not null), static node => node.Process!.EndAndWait());
         }
         if (Environment.IsPrivilegedProcess) _network.Destroy();

@@ -170,6 +170,9 @@ public sealed class EventLoop : IDisposable
         Wake();
     }
 
+    /// <summary>Waits for the thread that <see cref="Start"/> made to end. Not on that thread.</summary>
+    public void Join() => _thread?.Join();
+
     /// <summary>Stops the loop, waits for its thread when <see cref="Start"/> made one, and releases the descriptors.</summary>
     public void Dispose()
     {

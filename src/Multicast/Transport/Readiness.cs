@@ -21,4 +21,7 @@ public enum Readiness : uint
 
     /// <summary>The peer shut down its sending side.</summary>
     PeerClosed = 0x2000,
+
+    /// <summary>Reported when it changes only (EPOLLET): no call is needed to stop and resume watching.</summary>
+    EdgeTriggered = 0x8000_0000,
 }

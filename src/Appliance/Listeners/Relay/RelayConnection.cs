@@ -1,0 +1,288 @@
+using Appliance.Backends;
+using Appliance.Configuration;
+using Appliance.Interop;
+using Appliance.Listeners.Connections;
+using Appliance.Multicast;
+
+namespace Appliance.Listeners.Relay;
+
+/// <summary>
+/// A client's connection and the server's that it is relayed to. What one side says and how it says it reaches the other: bytes, the end of a direction
+/// (FIN, the other direction goes on), and RST. Loop thread.
+/// </summary>
+internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
+{
+    // Bytes moved in one direction before other connections have their turn.
+    private const int TurnBytes = 1 << 20;
+
+    private readonly RelayListener _listener;
+    private readonly TcpConnection _front;
+    private readonly Timestamp _startedAt;
+    private TcpConnection? _back;
+    private PoolServer? _server;
+    private List<PoolServer>? _tried;
+    private SocketAddressBytes _client;      // who the connection is for: the peer, or whom a PROXY header names
+    private SocketAddressBytes _destination; // where the client connected to
+    private Timestamp _activeAt;
+    private Timestamp _deadline = Timestamp.Never;
+    private bool _awaitsProxyHeader;
+    private bool _isCounted; // in the listener's SourceCounts
+    private bool _isClosed;
+    private RelayEnd _firstEnd = RelayEnd.ClientClosed;
+
+    public RelayConnection(RelayListener listener, int descriptor, in SocketAddressBytes peer)
+    {
+        _listener = listener;
+        _client = peer;
+        _startedAt = _activeAt = listener.Loop.Now;
+        _front = new TcpConnection(listener.Loop, listener.Memory, descriptor, connecting: false, this);
+    }
+
+    /// <summary>Place in the listener's list.</summary>
+    public int Index { get; set; }
+
+    /// <summary>In the listener's list of the same name.</summary>
+    public bool IsScheduled { get; set; }
+
+    /// <summary>The server that it is relayed to; null before one was chosen.</summary>
+    public PoolServer? Server => _server;
+
+    /// <summary>Bytes from the client to the server so far.</summary>
+    public long BytesFromClient => _front.BytesReceived;
+
+    /// <summary>Bytes to the client so far.</summary>
+    public long BytesToClient => _front.BytesSent;
+
+    internal override Timestamp Deadline => _awaitsProxyHeader || _back is null or { IsConnecting: true } ? _deadline : QuietDeadline();
+
+    /// <summary>Begins, after construction.</summary>
+    public void Start(in SocketAddressBytes local, bool awaitsProxyHeader)
+    {
+        _destination = local;
+        _awaitsProxyHeader = awaitsProxyHeader;
+        if (awaitsProxyHeader)
+        {
+            SetDeadline(_listener.Options.ProxyTimeout);
+            return;
+        }
+        CountSourceAndConnect();
+    }
+
+    /// <inheritdoc/>
+    public void OnReady(TcpConnection connection)
+    {
+        if (_isClosed) return;
+        if (_awaitsProxyHeader) ReadProxyHeader();
+        else if (_back is { IsConnecting: true })
+        {
+            if (connection == _back) FinishConnecting();
+            else if (_front.HasFailed) End(RelayEnd.ClientReset);
+        }
+        else Pump();
+    }
+
+    /// <summary>Goes on where the last turn stopped.</summary>
+    public void Continue()
+    {
+        if (!_isClosed) Pump();
+    }
+
+    internal override void OnDeadline(Timestamp now)
+    {
+        if (_awaitsProxyHeader) End(RelayEnd.ProxyTimeout);
+        else if (_back is { IsConnecting: true }) TryAnother();
+        else End(_front.InputEnded || _back?.InputEnded == true ? RelayEnd.HalfClosedTimeout : RelayEnd.IdleTimeout);
+    }
+
+    /// <summary>Ends the connection; with RST unless both sides have ended in order.</summary>
+    public void End(RelayEnd reason)
+    {
+        if (_isClosed) return;
+        _isClosed = true;
+        bool inOrder = reason is RelayEnd.ClientClosed or RelayEnd.ServerClosed;
+        Finish(_front, inOrder);
+        if (_back is not null) Finish(_back, inOrder);
+        if (_server is not null) BackendPool.Release(_server);
+        _listener.OnEnded(this, reason, _client, _listener.Loop.Now - _startedAt, _isCounted);
+    }
+
+    private static void Finish(TcpConnection connection, bool inOrder)
+    {
+        if (inOrder) connection.Close();
+        else connection.Reset();
+    }
+
+    private void ReadProxyHeader()
+    {
+        int peeked = _front.Peek(ProxyHeader.MaxBytes);
+        if (peeked == -Sockets.TryAgain) return;
+        if (peeked < 0)
+        {
+            End(RelayEnd.ClientReset);
+            return;
+        }
+        ProxyHeaderResult result = ProxyHeader.TryParse(new ReadOnlySpan<byte>(_listener.Memory.Input, peeked), out ProxyHeader header);
+        if (result == ProxyHeaderResult.Incomplete && peeked > 0 && !_front.PeerHasEnded) return;
+        if (result != ProxyHeaderResult.Complete)
+        {
+            End(RelayEnd.ProxyHeaderBad);
+            return;
+        }
+        _front.Skip(header.Bytes);
+        _awaitsProxyHeader = false;
+        if (header.HasAddresses)
+        {
+            _client = header.Source;
+            _destination = header.Destination;
+        }
+        CountSourceAndConnect();
+    }
+
+    private void CountSourceAndConnect()
+    {
+        _isCounted = _listener.TryCount(_client);
+        if (_isCounted) Connect();
+        else End(RelayEnd.TooManyOfSource);
+    }
+
+    private void Connect()
+    {
+        while (true)
+        {
+            BackendPool pool = _listener.Pool;
+            _server = pool.Acquire(_client, _tried);
+            if (_server is null)
+            {
+                pool.Refused++;
+                End(RelayEnd.NoServer);
+                return;
+            }
+            int descriptor = BeginConnecting(_server.Address);
+            if (descriptor >= 0)
+            {
+                _back = new TcpConnection(_listener.Loop, _listener.Memory, descriptor, connecting: true, this);
+                SetDeadline(pool.Options.ConnectTimeout);
+                return;
+            }
+            if (!GiveUpServer()) return;
+        }
+    }
+
+    private static int BeginConnecting(in SocketAddressBytes server)
+    {
+        int descriptor = Sockets.Create(server.Family);
+        if (descriptor < 0) return descriptor;
+        _ = Sockets.PrepareAccepted(descriptor); // options of a fresh socket are not refused
+        int error = Sockets.Connect(descriptor, server);
+        if (error is 0 or -Sockets.InProgress) return descriptor;
+        Sockets.Close(descriptor);
+        return error;
+    }
+
+    private void FinishConnecting()
+    {
+        if (!_back!.IsWritable) return;
+        if (_back.FinishConnecting() != 0)
+        {
+            TryAnother();
+            return;
+        }
+        _server!.Connected++;
+        _activeAt = _listener.Loop.Now;
+        _listener.Deadlines.Add(this);
+        if (WriteProxyHeader()) Pump();
+        else End(RelayEnd.ServerReset);
+    }
+
+    private void TryAnother()
+    {
+        _back!.Reset();
+        _back = null;
+        if (GiveUpServer()) Connect();
+    }
+
+    // Answers whether another server may be tried.
+    private bool GiveUpServer()
+    {
+        _server!.ConnectFailures++;
+        BackendPool.Release(_server);
+        _tried ??= [];
+        _tried.Add(_server);
+        bool more = _tried.Count <= _listener.Pool.Options.Retries;
+        if (more) _listener.Counters.Retries++;
+        _server = null;
+        if (!more) End(RelayEnd.NoServer);
+        return more;
+    }
+
+    private bool WriteProxyHeader()
+    {
+        SendProxy version = _listener.Pool.Options.SendProxy;
+        if (version == SendProxy.No) return true;
+        Span<byte> header = stackalloc byte[ProxyHeader.MaxWrittenBytes];
+        int length = version == SendProxy.V1 ? ProxyHeader.Write1(header, _client, _destination) : ProxyHeader.Write2(header, _client, _destination);
+        return _back!.Write(header[..length]);
+    }
+
+    // Moves what can be moved in both directions.
+    private void Pump()
+    {
+        TcpConnection back = _back!;
+        if (!Pump(_front, back, RelayEnd.ClientClosed)) return;
+        if (!Pump(back, _front, RelayEnd.ServerClosed)) return;
+        if (_front.OutputEnded && back.OutputEnded) End(_firstEnd);
+        else if (_front.IsReadable && back.PendingBytes == 0 || back.IsReadable && _front.PendingBytes == 0) _listener.Schedule(this);
+    }
+
+    // Answers whether the connection goes on.
+    private bool Pump(TcpConnection from, TcpConnection to, RelayEnd endOfFrom)
+    {
+        long sent = to.BytesSent;
+        if (!to.Flush()) return Fail(to);
+        int moved = 0;
+        while (from.IsReadable && to.PendingBytes == 0 && moved < TurnBytes)
+        {
+            int received = from.Receive(_listener.Memory.ReadBytes);
+            if (received > 0)
+            {
+                moved += received;
+                if (!to.Write(new ReadOnlySpan<byte>(_listener.Memory.Input, received))) return Fail(to);
+                continue;
+            }
+            if (received == -Sockets.TryAgain) break;
+            if (received < 0) return Fail(from);
+            if (!to.InputEnded) _firstEnd = endOfFrom;
+            ShortenDeadline();
+            if (!to.EndOutput()) return Fail(to);
+        }
+        if (moved > 0 || to.BytesSent > sent) _activeAt = _listener.Loop.Now;
+        return !from.HasFailed || Fail(from);
+    }
+
+    private bool Fail(TcpConnection failed)
+    {
+        End(failed == _front ? RelayEnd.ClientReset : RelayEnd.ServerReset);
+        return false;
+    }
+
+    private void SetDeadline(TimeSpan time)
+    {
+        _deadline = _listener.Loop.Now + time;
+        _listener.Deadlines.Add(this);
+    }
+
+    // The wheel looks at the former, longer deadline only when it has come.
+    private void ShortenDeadline()
+    {
+        _activeAt = _listener.Loop.Now;
+        _listener.Deadlines.Add(this);
+    }
+
+    private Timestamp QuietDeadline()
+    {
+        TimeSpan limit = _listener.Options.IdleTimeout, halfClosed = _listener.Options.HalfClosedTimeout;
+        bool ended = _front.InputEnded || _back!.InputEnded;
+        if (ended && halfClosed > TimeSpan.Zero && (limit == TimeSpan.Zero || halfClosed < limit)) limit = halfClosed;
+        return limit == TimeSpan.Zero ? Timestamp.Never : _activeAt + limit;
+    }
+}
