@@ -22,7 +22,7 @@ internal sealed class MulticastBench : IDisposable
         var addresses = new LabAddresses(NetworkName, loopback: false);
         _nodes = [.. Ids.Select((id, index) => NodeOf(id, index, addresses))];
         _network.Destroy();
-        _network.Create(_nodes, addresses.Backend);
+        _network.Create(_nodes);
         _filter = new PacketFilter(_network.Hub);
         _processes = [.. Ids.Select(id => new NodeProcess(id, _network.NamespaceOf(id)))];
     }
@@ -160,8 +160,6 @@ internal sealed class MulticastBench : IDisposable
         ClientNamespace = "",
         BackendNamespace = "",
         BackendAddress = "",
-        BackendPort = 0,
-        RelayPort = 0,
         Losses = losses,
     };
 

@@ -34,7 +34,7 @@ internal sealed class LabNetwork
     }
 
     /// <summary>Makes all namespaces, bridges, cables and addresses.</summary>
-    internal void Create(IReadOnlyList<LabNode> nodes, string backendAddress)
+    internal void Create(IReadOnlyList<LabNode> nodes)
     {
         string[] places = [.. nodes.Select(static node => node.Id), "client", "backend"];
         Batch(null, [$"netns add {Hub}", .. places.Select(place => $"netns add {NamespaceOf(place)}")]);
@@ -51,7 +51,7 @@ internal sealed class LabNetwork
             RunInside(NamespaceOf(node.Id), null, "ethtool", "-K", "sync", "tx-udp-segmentation", "off");
         }
         Batch(NamespaceOf("client"), ["link set lo up", .. Raise("front", LabAddresses.Client)]);
-        Batch(NamespaceOf("backend"), ["link set lo up", .. Raise("front", backendAddress)]);
+        Batch(NamespaceOf("backend"), ["link set lo up", .. Raise("front", new LabAddresses("", loopback: false).Backend)]);
     }
 
     /// <summary>Removes every namespace of this laboratory, whatever created it.</summary>

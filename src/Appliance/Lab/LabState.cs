@@ -71,10 +71,10 @@ internal sealed record LabState
     public required string BackendAddress { get; init; }
 
     /// <summary>Port of the backend.</summary>
-    public required int BackendPort { get; init; }
+    public int BackendPort { get; init; }
 
     /// <summary>Port of the relay in front of the backend.</summary>
-    public required int RelayPort { get; init; }
+    public int RelayPort { get; init; }
 
     /// <summary>The backend's process; null before the first start.</summary>
     public LabProcess? Backend { get; init; }

@@ -50,7 +50,7 @@ internal sealed class Laboratory : IDisposable
         {
             if (!loopback)
             {
-                _network.Create(_state.Nodes, _state.BackendAddress);
+                _network.Create(_state.Nodes);
                 _filter.Apply(_state);
             }
             string keyFile = Path.Combine(_directory.Path, "group.key");
