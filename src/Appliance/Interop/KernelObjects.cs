@@ -38,6 +38,13 @@ internal static unsafe partial class KernelObjects
         return statfs(path, buffer) == 0 && (*(long*)buffer & 0xffffffff) == BpfFileSystemMagic;
     }
 
+    /// <summary>This process may make entries in the directory and reach them (faccessat(2) with the effective user).</summary>
+    internal static bool MayFill(string directory)
+    {
+        const int currentDirectory = -100, effective = 0x200, write = 2, search = 1;
+        return faccessat(currentDirectory, directory, write | search, effective) == 0;
+    }
+
     /// <summary>The number of the file system that holds the path, as /proc/PID/mountinfo writes it ("0:45"); empty when there is no such path.</summary>
     internal static string DeviceOf(string path)
     {
@@ -81,6 +88,9 @@ internal static unsafe partial class KernelObjects
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int statfs(string path, void* buffer);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int faccessat(int directory, string path, int mode, int flags);
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int statx(int directory, string path, int flags, uint mask, void* buffer);

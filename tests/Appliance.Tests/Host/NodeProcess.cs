@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using Appliance.Tests.Appliance.Cluster.Interop;
+using Appliance.Tests.Appliance.Cluster.Namespaces;
 using Appliance.Tests.Shared;
 
 namespace Appliance.Tests.Host;
 
-/// <summary>A group of one, run by <c>appliance run</c> as a process of its own on a loopback address.</summary>
+/// <summary>A node, run by <c>appliance run</c> as a process of its own: by default a group of one on a loopback address.</summary>
 internal sealed class NodeProcess : IDisposable
 {
     private const int Terminate = 15;
@@ -14,28 +15,40 @@ internal sealed class NodeProcess : IDisposable
     private readonly Task<string> _log;
 
     /// <param name="environment">Variables to add.</param>
-    /// <param name="settings">Lines to add to the configuration, with their sections.</param>
-    internal NodeProcess(IReadOnlyDictionary<string, string>? environment = null, string settings = "")
+    /// <param name="settings">Lines to add: keys of [node], then other sections with theirs.</param>
+    internal NodeProcess(IReadOnlyDictionary<string, string>? environment = null, string settings = "") : this("a", $"a={NextAddress()}", $"t{Environment.ProcessId}-{_count}", settings, environment, [])
     {
-        Address = $"127.{64 + (Environment.ProcessId >> 8 & 127)}.{Environment.ProcessId & 255}.{Interlocked.Increment(ref _count)}";
+    }
+
+    /// <param name="id">Its id.</param>
+    /// <param name="members">The group's, as the configuration has them.</param>
+    /// <param name="group">The group's name.</param>
+    /// <param name="settings">Lines to add: keys of [node], then other sections with theirs.</param>
+    /// <param name="environment">Variables to add.</param>
+    /// <param name="launcher">What starts it: a program and its arguments; none: this process.</param>
+    internal NodeProcess(string id, string members, string group, string settings, IReadOnlyDictionary<string, string>? environment, IReadOnlyList<string> launcher)
+    {
         Admin = _directory.File("admin.sock");
         string configuration = _directory.File("node.conf");
         File.WriteAllText(configuration, $"""
-            [node]
-            id = a
-            state-directory = {_directory.File("state")}
             [group]
-            name = t{Environment.ProcessId}-{_count}
-            members = a={Address}
+            name = {group}
+            members = {members}
             security = none
             [service shop]
             [class purchase]
             acks = 0
             [admin]
             socket = {Admin}
+            [node]
+            id = {id}
+            state-directory = {_directory.File("state")}
             {settings}
             """);
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "appliance"), ["run", "--config", configuration]) { RedirectStandardOutput = true };
+        if (launcher.Count > 0) UnprivilegedUser.Give(_directory.Path);
+        string program = Path.Combine(launcher.Count > 0 ? UnprivilegedUser.ReadableCopy : AppContext.BaseDirectory, "appliance");
+        string[] command = [.. launcher, program, "run", "--config", configuration];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true };
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         _process = Process.Start(start)!;
         _log = _process.StandardOutput.ReadToEndAsync();
@@ -43,19 +56,19 @@ internal sealed class NodeProcess : IDisposable
 
     internal int Id => _process.Id;
 
-    /// <summary>Its address on the synchronisation network.</summary>
-    internal string Address { get; }
-
     /// <summary>Its admin socket.</summary>
     internal string Admin { get; }
 
     /// <summary>What it logged; waits for its end.</summary>
     internal string Log => _log.Result;
 
+    /// <summary>Its status as JSON.</summary>
+    internal string Status() => TestNamespace.Command("curl", "-sS", "--unix-socket", Admin, "http://node/status");
+
     internal void Signal(int signal) => TestKernel.Signal(_process.Id, signal);
 
     /// <summary>Waits until the admin socket is there: the node serves.</summary>
-    internal void AwaitServing() => Assert.True(SpinWait.SpinUntil(() => _process.HasExited || File.Exists(Admin), TimeSpan.FromSeconds(20)) && !_process.HasExited, "the node does not serve");
+    internal void AwaitServing() => Assert.True(SpinWait.SpinUntil(() => _process.HasExited || File.Exists(Admin), TimeSpan.FromSeconds(20)) && !_process.HasExited, $"the node does not serve: {(_process.HasExited ? Log : "")}");
 
     /// <summary>SIGTERM, and the exit code.</summary>
     internal int End()
@@ -64,6 +77,8 @@ internal sealed class NodeProcess : IDisposable
         Assert.True(_process.WaitForExit(TimeSpan.FromSeconds(20)));
         return _process.ExitCode;
     }
+
+    private static string NextAddress() => $"127.{64 + (Environment.ProcessId >> 8 & 127)}.{Environment.ProcessId & 255}.{Interlocked.Increment(ref _count)}";
 
     public void Dispose()
     {

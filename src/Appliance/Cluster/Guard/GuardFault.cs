@@ -9,7 +9,7 @@ internal enum GuardFault
     /// <summary>The kernel lacks what the guard is made of.</summary>
     KernelTooOld,
 
-    /// <summary>No bpffs where pins would outlive the process.</summary>
+    /// <summary>No bpffs where pins of this process would outlive it.</summary>
     BpfFileSystemMissing,
 
     /// <summary>RLIMIT_MEMLOCK is too small (before Linux 5.11).</summary>

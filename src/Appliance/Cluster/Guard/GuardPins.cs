@@ -40,7 +40,7 @@ internal sealed class GuardPins : IDisposable
     internal string Made(int interfaceIndex) => string.Create(CultureInfo.InvariantCulture, $"{Path}/made-{_namespace}-{interfaceIndex}");
 
     /// <summary>Opens or makes the directory, mounts a bpffs if there is none, and takes the lock.</summary>
-    /// <exception cref="GuardException">No bpffs that lasts; not permitted; another process holds the guard.</exception>
+    /// <exception cref="GuardException">No bpffs that lasts; not permitted; another user's; another process holds the guard.</exception>
     internal static GuardPins Open(GuardOptions options)
     {
         EnsureFileSystem(options.PinPath);
@@ -54,12 +54,14 @@ internal sealed class GuardPins : IDisposable
     /// <exception cref="GuardException">Another process holds the guard.</exception>
     internal static GuardPins? TryOpen(GuardOptions options) => Directory.Exists(PathOf(options)) ? Lock(PathOf(options)) : null;
 
-    /// <summary>Whether a bpffs is at the path, and lasts; null when all is well, otherwise one sentence.</summary>
+    /// <summary>Whether a bpffs is at the path, lasts, and takes this process's pins; null when all is well, otherwise one sentence.</summary>
     internal static string? Obstacle(string pinPath)
     {
         string existing = NearestExisting(pinPath);
         if (!KernelObjects.IsOnBpfFileSystem(existing))
             return Capabilities.Has(Capabilities.SysAdmin) ? null : $"no bpffs at {pinPath}, and mounting one needs CAP_SYS_ADMIN: run 'mount -t bpf bpf {MountPoint(pinPath)}' as root, or let systemd mount it";
+        if (!KernelObjects.MayFill(existing))
+            return $"{Environment.UserName} may not make pins in {pinPath}: run 'chmod 711 {existing}; install -d -m 700 -o {Environment.UserName} {pinPath}' as root, or let systemd-tmpfiles do it at every start of the host (packaging/tmpfiles.conf)";
         return IsPrivate(existing) ? $"the bpffs at {existing} is mounted in this process's mount namespace alone and ends with it, and the guard with it: mount it in the namespace of process 1, and enter network namespaces with 'nsenter --net' instead of 'ip netns exec'" : null;
     }
 
@@ -94,6 +96,7 @@ internal sealed class GuardPins : IDisposable
     private static GuardPins Lock(string path)
     {
         int descriptor = KernelObjects.OpenDirectory(path);
+        if (descriptor == -Errno.AccessDenied) throw new GuardException(GuardFault.BpfFileSystemMissing, $"the guard at {path} was made by another user: run 'chown -R {Environment.UserName} {path}' as root");
         if (descriptor < 0) throw GuardException.FromBpf($"open {path}", descriptor);
         SafeFileHandle directory = KernelObjects.Own(descriptor);
         int result = KernelObjects.TryLock(directory);

@@ -4,6 +4,7 @@ using System.Net;
 using Appliance.Cluster.Guard;
 using Appliance.Tests.Appliance.Cluster.Interop;
 using Appliance.Tests.Appliance.Cluster.Namespaces;
+using Appliance.Tests.Host;
 
 namespace Appliance.Tests.Appliance.Cluster.Guard;
 
@@ -13,16 +14,20 @@ internal sealed class GuardHolder : IDisposable
     /// <summary>In place of capabilities to drop: a mount namespace of the process's own.</summary>
     internal const string PrivateMounts = "private-mounts";
 
+    /// <summary>In place of capabilities to drop: as the unit starts the program.</summary>
+    internal const string Unprivileged = "unprivileged";
+
     private readonly Process _process;
 
     internal GuardHolder(TestNamespace host, GuardOptions options, string link, TimeSpan lease, params IPAddress[] addresses) : this(host, options, link, lease, "", addresses)
     {
     }
 
-    /// <param name="restriction">Capabilities that the process starts without, as setpriv(1) takes them; or <see cref="PrivateMounts"/>.</param>
+    /// <param name="restriction">Capabilities that the process starts without, as setpriv(1) takes them; or <see cref="PrivateMounts"/> or <see cref="Unprivileged"/>.</param>
     internal GuardHolder(TestNamespace host, GuardOptions options, string link, TimeSpan lease, string restriction, params IPAddress[] addresses)
     {
-        string assembly = Path.Combine(AppContext.BaseDirectory, "Appliance.Appliance.Tests.dll");
+        string directory = restriction == Unprivileged ? UnprivilegedUser.ReadableCopy : AppContext.BaseDirectory;
+        string assembly = Path.Combine(directory, "Appliance.Appliance.Tests.dll");
         string[] arguments =
         [
             "dotnet", "exec", assembly, "hold-guard", options.PinPath, options.Name, options.Attachment.ToString(), link,
@@ -31,6 +36,7 @@ internal sealed class GuardHolder : IDisposable
         string[] command = restriction switch
         {
             "" => arguments,
+            Unprivileged => [.. UnprivilegedUser.Launcher, .. arguments],
             PrivateMounts => ["unshare", "--mount", .. arguments],
             _ => ["setpriv", "--inh-caps", restriction, "--bounding-set", restriction, .. arguments],
         };

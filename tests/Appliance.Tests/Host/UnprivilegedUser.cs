@@ -1,0 +1,35 @@
+using Appliance.Tests.Appliance.Cluster.Namespaces;
+
+namespace Appliance.Tests.Host;
+
+/// <summary>Starts programs as the unit does: another user than root, with exactly the capabilities that packaging/appliance.service gives.</summary>
+internal static class UnprivilegedUser
+{
+    internal const string Name = "nobody";
+    private static readonly Lazy<string> Copied = new(Copy);
+
+    /// <summary>The built programs, where that user can read them: the sources may lie in root's own directory.</summary>
+    internal static string ReadableCopy => Copied.Value;
+
+    /// <summary>setpriv(1) with its arguments; the program's follow.</summary>
+    internal static IReadOnlyList<string> Launcher
+    {
+        get
+        {
+            string capabilities = "-all," + string.Join(',', The_unit.Value("AmbientCapabilities").Split(' ').Select(static name => $"+{name["CAP_".Length..].ToLowerInvariant()}"));
+            return ["setpriv", $"--reuid={Name}", "--regid=nogroup", "--clear-groups", "--no-new-privs", $"--inh-caps={capabilities}", $"--ambient-caps={capabilities}", $"--bounding-set={capabilities}"];
+        }
+    }
+
+    /// <summary>Lets a directory and all in it belong to that user.</summary>
+    internal static void Give(string directory) => TestNamespace.Command("chown", "-R", Name, directory);
+
+    private static string Copy()
+    {
+        string copy = Directory.CreateTempSubdirectory("appliance-test-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(copy, recursive: true);
+        foreach (string file in Directory.EnumerateFiles(AppContext.BaseDirectory)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        TestNamespace.Command("chmod", "-R", "a+rX", copy);
+        return copy;
+    }
+}
