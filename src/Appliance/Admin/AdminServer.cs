@@ -5,15 +5,23 @@ using Appliance.Configuration;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
 namespace Appliance.Admin;
 
-/// <summary>The admin page: <c>/status</c>, <c>/healthz</c>, <c>/metrics</c>, <c>/record</c>, and <c>POST /reload</c> on the unix socket only.</summary>
+/// <summary>
+/// The admin page: <c>/status</c>, <c>/healthz</c>, <c>/metrics</c> and <c>/primary/NAME</c>; on the unix socket also <c>/record</c> and <c>POST /reload</c>. The
+/// socket's file mode says who may; TCP has no authentication, so it shows no state and changes nothing.
+/// </summary>
 internal sealed class AdminServer : IAsyncDisposable
 {
+    /// <summary>Scrapers and operators, not clients. Those that come by TCP never take the last places: the operator's socket answers beside any number of them.</summary>
+    internal const int MaxConnections = 64, MaxTcpConnections = 48;
+
+    private static readonly string[] OverTcp = ["/status", "/healthz", "/metrics", "/primary"];
     private const UnixFileMode SocketMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
     private readonly WebApplication _application;
     private readonly IAdminSource _source;
@@ -54,11 +62,29 @@ internal sealed class AdminServer : IAsyncDisposable
     private static void Limit(KestrelServerOptions kestrel, AdminOptions options)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = 64; // scrapers and operators, not clients
+        kestrel.ConfigureEndpointDefaults(static endPoint => endPoint.Protocols = HttpProtocols.Http1);
+        kestrel.Limits.MaxConcurrentConnections = MaxConnections;
         kestrel.Limits.MaxRequestBodySize = 0;
+        kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+        kestrel.Limits.MaxRequestHeaderCount = 50;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(5);
+        kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(30); // a scraper that asks every 15 s keeps its connection
         kestrel.ListenUnixSocket(options.Socket);
-        foreach (IPEndPoint endPoint in options.Listen) kestrel.Listen(endPoint);
+        int open = 0;
+        foreach (IPEndPoint endPoint in options.Listen)
+        {
+            kestrel.Listen(endPoint, listen => listen.Use(next => async connection =>
+            {
+                try
+                {
+                    if (Interlocked.Increment(ref open) <= MaxTcpConnections) await next(connection).ConfigureAwait(false);
+                }
+                finally
+                {
+                    Interlocked.Decrement(ref open);
+                }
+            }));
+        }
     }
 
     private static void RemoveStaleSocket(string path)
@@ -80,6 +106,14 @@ internal sealed class AdminServer : IAsyncDisposable
 
     private void Map()
     {
+        _application.Use(static async (context, next) =>
+        {
+            bool isTcp = context.Connection.RemoteIpAddress is not null;
+            if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody == true) await WriteAsync(context.Response, StatusCodes.Status413PayloadTooLarge, "text/plain", "no request here has a body\n").ConfigureAwait(false);
+            else if (!isTcp || OverTcp.Any(path => context.Request.Path.StartsWithSegments(path, StringComparison.Ordinal))) await next(context).ConfigureAwait(false);
+            else await WriteAsync(context.Response, StatusCodes.Status403Forbidden, "text/plain", "this is answered on the unix socket only\n").ConfigureAwait(false);
+        });
+        _application.UseRouting();
         _application.MapGet("/status", context => AnswerAsync(context, async () =>
             (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.GetStatusAsync().ConfigureAwait(false), AdminJson.Default.NodeStatus))));
         _application.MapGet("/metrics", context => AnswerAsync(context, async () =>
@@ -89,8 +123,18 @@ internal sealed class AdminServer : IAsyncDisposable
             await _source.GetStatusAsync().ConfigureAwait(false);
             return (StatusCodes.Status200OK, "text/plain", "ok\n");
         }));
+        _application.MapGet("/primary/{service}", context => AnswerAsync(context, async () => await AnswerPrimaryAsync((string)context.Request.RouteValues["service"]!).ConfigureAwait(false)));
         _application.MapGet("/record", context => AnswerAsync(context, async () => await AnswerRecordAsync(context.Request.Query).ConfigureAwait(false)));
-        _application.MapPost("/reload", context => AnswerAsync(context, async () => await AnswerReloadAsync(context.Connection).ConfigureAwait(false)));
+        _application.MapPost("/reload", context => AnswerAsync(context, async () =>
+            (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.ReloadAsync().ConfigureAwait(false), AdminJson.Default.ReloadReport))));
+    }
+
+    private async Task<(int, string, string)> AnswerPrimaryAsync(string service)
+    {
+        PrimaryReport? report = await _source.GetPrimaryAsync(service).ConfigureAwait(false);
+        if (report is null) return (StatusCodes.Status404NotFound, "text/plain", $"there is no service '{service}' here\n");
+        if (report.IsHere) return (StatusCodes.Status200OK, "text/plain", $"this node is the primary of {service}\n");
+        return (StatusCodes.Status503ServiceUnavailable, "text/plain", report.Primary is null ? $"no primary of {service} is known here\n" : $"the primary of {service} is {report.Primary}, and this node does not serve it\n");
     }
 
     private async Task<(int, string, string)> AnswerRecordAsync(IQueryCollection query)
@@ -100,14 +144,6 @@ internal sealed class AdminServer : IAsyncDisposable
         RecordReport? report = await _source.GetRecordAsync(service, key).ConfigureAwait(false);
         if (report is null) return (StatusCodes.Status404NotFound, "text/plain", $"there is no service '{service}' here\n");
         return report.Found ? (StatusCodes.Status200OK, "application/json", report.Json!) : (StatusCodes.Status404NotFound, "text/plain", $"[service {report.Service}] holds no such key\n");
-    }
-
-    private async Task<(int, string, string)> AnswerReloadAsync(ConnectionInfo connection)
-    {
-        // The unix socket's file mode says who may; TCP has no authentication and only shows.
-        if (connection.RemoteIpAddress is not null) return (StatusCodes.Status403Forbidden, "text/plain", "reload is possible on the unix socket only\n");
-        ReloadReport report = await _source.ReloadAsync().ConfigureAwait(false);
-        return (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(report, AdminJson.Default.ReloadReport));
     }
 
     private static async Task AnswerAsync(HttpContext context, Func<Task<(int Status, string Type, string Text)>> answer)
@@ -121,9 +157,14 @@ internal sealed class AdminServer : IAsyncDisposable
         {
             result = (StatusCodes.Status503ServiceUnavailable, "text/plain", hung.Message + "\n");
         }
-        context.Response.StatusCode = result.status;
-        context.Response.ContentType = result.type;
-        await context.Response.WriteAsync(result.text).ConfigureAwait(false);
+        await WriteAsync(context.Response, result.status, result.type, result.text).ConfigureAwait(false);
+    }
+
+    private static Task WriteAsync(HttpResponse response, int status, string type, string text)
+    {
+        response.StatusCode = status;
+        response.ContentType = type;
+        return response.WriteAsync(text);
     }
 
     /// <summary>Kestrel's warnings go where everything goes.</summary>

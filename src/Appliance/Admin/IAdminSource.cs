@@ -15,6 +15,10 @@ internal interface IAdminSource
     /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
     Task<RecordReport?> GetRecordAsync(string? service, byte[] key);
 
+    /// <summary>Who is the primary of a service, as this node knows it; null when there is no such service.</summary>
+    /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
+    Task<PrimaryReport?> GetPrimaryAsync(string service);
+
     /// <summary>Reads the configuration again and applies what can be applied.</summary>
     Task<ReloadReport> ReloadAsync();
 }
@@ -24,3 +28,8 @@ internal interface IAdminSource
 /// <param name="Found">It is there, neither deleted nor expired.</param>
 /// <param name="Json">The decoded record as a JSON object; null when not found.</param>
 internal sealed record RecordReport(string Service, bool Found, string? Json);
+
+/// <summary>Who serves.</summary>
+/// <param name="IsHere">This node is the primary and may serve now.</param>
+/// <param name="Primary">Id of the primary; null while none is known.</param>
+internal sealed record PrimaryReport(bool IsHere, string? Primary);

@@ -9,7 +9,7 @@ public sealed record AdminOptions
     /// <summary>Unix socket, readable and writable by the program's user and group. In /run: it goes with the host's life.</summary>
     public string Socket { get; init; } = "/run/appliance/admin.sock";
 
-    /// <summary>Addresses with ports on which the same is served over TCP, without authentication. None: who can read metrics can see names and sizes.</summary>
+    /// <summary>Addresses with ports on which what only shows (status, metrics, health, who is primary) is served over TCP, without authentication. None: who can read metrics can see names and sizes.</summary>
     public IReadOnlyList<IPEndPoint> Listen { get; init; } = [];
 
     /// <summary>The loop must answer within this time, or the node calls itself unhealthy. 1 s: five times dead-after; the group has noticed long before.</summary>

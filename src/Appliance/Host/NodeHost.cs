@@ -93,6 +93,18 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public Task<PrimaryReport?> GetPrimaryAsync(string service)
+    {
+        if (_configuration.Services.All(known => known.Name != service)) return Task.FromResult<PrimaryReport?>(null);
+        return Parts.Loop.AskAsync(() =>
+        {
+            MirroredService? held = Parts.Mirror.Services.FirstOrDefault(held => held.Name == service); // a witness holds none
+            bool serves = held?.Role == ServiceRole.Primary && Parts.Group.ReadStatus().Heartbeats.Hanging is null;
+            return (PrimaryReport?)new PrimaryReport(serves, held?.PrimaryName);
+        }, _configuration.Admin.Timeout);
+    }
+
+    /// <inheritdoc/>
     public async Task<ReloadReport> ReloadAsync()
     {
         await _reloading.WaitAsync().ConfigureAwait(false);

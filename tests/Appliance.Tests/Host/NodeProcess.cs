@@ -63,7 +63,10 @@ internal sealed class NodeProcess : IDisposable
     internal string Log => _log.Result;
 
     /// <summary>Its status as JSON.</summary>
-    internal string Status() => TestNamespace.Command("curl", "-sS", "--unix-socket", Admin, "http://node/status");
+    internal string Status() => Get("/status");
+
+    /// <summary>What its admin page answers.</summary>
+    internal string Get(string path) => TestNamespace.Command("curl", "-sS", "--unix-socket", Admin, $"http://node{path}");
 
     internal void Signal(int signal) => TestKernel.Signal(_process.Id, signal);
 
