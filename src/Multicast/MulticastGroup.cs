@@ -91,7 +91,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     public bool IsRefused => _engine.LastRefusal is { } refusal && _loop.Now - refusal.At <= RefusedTraffic.EndsAfter;
 
     /// <inheritdoc/>
-    public long PublishableBytes => _sender.IsCongested ? 0 : _engine.PublishableBytes;
+    public long PublishableBytes => _left || _sender.IsCongested ? 0 : _engine.PublishableBytes;
 
     /// <inheritdoc/>
     public ulong PublishedThrough => _engine.PublishedThrough;
@@ -135,8 +135,8 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     /// <inheritdoc/>
     public bool TryPublish(ReadOnlySpan<byte> message, PublishOptions options, out ulong sequence)
     {
-        // The device is full: as a closed window, but never inside a batch.
-        if (_sender.IsCongested && !_insideBatch)
+        // The device is full, or this node takes its leave while clients still write: as a closed window, but never inside a batch.
+        if ((_left || _sender.IsCongested) && !_insideBatch)
         {
             _refused = true;
             sequence = 0;
@@ -178,7 +178,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     /// <summary>Ends what <see cref="WatchProgress"/> began. Any thread.</summary>
     public void UnwatchProgress(string name) => _heartbeats.Progress.Remove(name);
 
-    /// <summary>Says goodbye: nothing can be published any more, heartbeats end, repairs go on until <see cref="Dispose"/>. Wait for <see cref="IsDrained"/> if there is time.</summary>
+    /// <summary>Says goodbye: nothing can be published any more (the window is closed for good), heartbeats end, repairs go on until <see cref="Dispose"/>. Wait for <see cref="IsDrained"/> if there is time.</summary>
     public void Leave()
     {
         if (_left) return;

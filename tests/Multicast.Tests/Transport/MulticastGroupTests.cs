@@ -179,6 +179,22 @@ public sealed class MulticastGroupTests
         group.AssertSound();
     }
 
+    [Fact]
+    public void After_its_goodbye_a_node_refuses_what_is_still_written_and_what_was_written_arrives()
+    {
+        using var group = Trio(static settings => settings);
+        group.A.Publish(500);
+        bool accepted = group.A.Ask(() =>
+        {
+            group.A.Group.Leave();
+            return group.A.Group.PublishableBytes > 0 || group.A.Group.TryPublish("late"u8, PublishOptions.None, out _);
+        });
+        Assert.False(accepted);
+        group.B.UntilDelivered(group.A, 500);
+        group.C.UntilDelivered(group.A, 500);
+        group.AssertSound();
+    }
+
     private static TestTrio Trio(Func<GroupSettings, GroupSettings> change, Func<long, int>? length = null) => new(change, length);
 
     private sealed class TestTrio : IDisposable

@@ -32,11 +32,14 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
     /// <summary>What it says of another member.</summary>
     public JsonElement Member(string id) => Status().GetProperty("members").EnumerateArray().Single(member => member.GetProperty("id").GetString() == id);
 
+    /// <summary>The metrics page.</summary>
+    public string Metrics() => Get("/metrics");
+
     /// <summary>The sum of all samples of the metrics whose names match a pattern.</summary>
     /// <exception cref="InvalidOperationException">There is no such metric: a test that asks for it would prove nothing.</exception>
     public double Metric(string pattern)
     {
-        double[] values = [.. Get("/metrics").Split('\n')
+        double[] values = [.. Metrics().Split('\n')
             .Where(line => Regex.IsMatch(line, $"^(?:{pattern})[ {{]"))
             .Select(line => double.Parse(line[(line.LastIndexOf(' ') + 1)..], CultureInfo.InvariantCulture))];
         return values.Length > 0 ? values.Sum() : throw new InvalidOperationException($"node {Id} has no metric {pattern}");
