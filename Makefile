@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench soak simulate format clean
+.PHONY: help run test build bench soak simulate coverage format clean
 
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
@@ -30,6 +30,10 @@ soak: ## The same tests at their full counts (tests/counts.conf); prints the cou
 simulate: ## Simulate whole groups: make simulate SEEDS=5000
 	@scripts/setup.sh build
 	@APPLIANCE_TEST_COUNTS="simulation.seeds=$(SEEDS)" dotnet test tests/Simulation.Tests -c Release --logger "console;verbosity=detailed"
+
+coverage: ## The parsers' own tests; prints the branches covered of each parser file
+	@scripts/setup.sh build
+	@scripts/coverage.sh
 
 build: ## The program at out/appliance, one file that needs no .NET on its host
 	@scripts/setup.sh build

@@ -16,6 +16,9 @@ internal sealed class Laboratory : IDisposable
 
     public IReadOnlyList<LabNode> Nodes { get; private set; } = [];
 
+    /// <summary>What <c>lab up --json</c> printed.</summary>
+    public string Report { get; private set; } = "";
+
     public string ClientNamespace { get; private set; } = "";
 
     public LabNode this[string id] => Nodes.Single(node => node.Id == id);
@@ -35,7 +38,7 @@ internal sealed class Laboratory : IDisposable
         var laboratory = new Laboratory($"t{Environment.ProcessId % 100000}{(char)('a' + Interlocked.Increment(ref _started) % 26)}");
         try
         {
-            laboratory.Lab(["up", "--nodes", nodes.ToString(), "--json", .. options]);
+            laboratory.Report = laboratory.Lab(["up", "--nodes", nodes.ToString(), "--json", .. options]);
             laboratory.Refresh();
             return laboratory;
         }

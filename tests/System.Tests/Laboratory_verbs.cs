@@ -1,0 +1,158 @@
+using System.Text.Json;
+using Appliance.Tests.Shared;
+using Appliance.Tests.Shared.Laboratories;
+using Appliance.Tests.Systems.Harness;
+
+namespace Appliance.Tests.Systems;
+
+/// <summary>The laboratory by hand: each verb breaks what it says, and mends it again.</summary>
+public sealed class Laboratory_verbs
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    [RootFact]
+    public void Pull_takes_the_carrier_and_leaves_the_addresses_and_plug_brings_it_back()
+    {
+        using Laboratory lab = Laboratory.Up();
+        LabNode victim = lab.Secondaries.Last();
+        string addresses = Addresses(victim);
+
+        lab.Lab("pull", victim.Id, "sync");
+        Assert.False(Carries(victim, "sync"));
+        Assert.True(Carries(victim, "front"));
+        Assert.Equal(addresses, Addresses(victim));
+        AwaitState(lab.Primary, victim.Id, "suspected");
+        Until.True("the node's own status names the cable", Limit, () => victim.Status().GetProperty("warnings").EnumerateArray().Any(static warning => warning.GetString()!.Contains("no carrier", StringComparison.Ordinal)));
+        lab.Lab("plug", victim.Id, "sync");
+        Assert.True(Carries(victim, "sync"));
+        lab.AwaitConverged(Limit);
+
+        lab.Lab("pull", victim.Id);
+        Assert.False(Carries(victim, "sync") || Carries(victim, "front"));
+        lab.Lab("plug", victim.Id);
+        lab.AwaitConverged(Limit);
+    }
+
+    [RootFact]
+    public void Port_down_leaves_the_carrier_and_lets_nothing_through_until_port_up()
+    {
+        using Laboratory lab = Laboratory.Up();
+        LabNode victim = lab.Secondaries.Last();
+
+        lab.Lab("port-down", victim.Id, "sync");
+        AwaitState(lab.Primary, victim.Id, "suspected");
+        AwaitState(victim, lab.Primary.Id, "suspected");
+        Assert.True(Carries(victim, "sync"));
+        lab.Lab("port-up", victim.Id, "sync");
+        lab.AwaitConverged(Limit);
+    }
+
+    [RootFact]
+    public void Partition_separates_two_sides_and_with_one_way_only_one_direction_until_heal()
+    {
+        using Laboratory lab = Laboratory.Up();
+        (LabNode a, LabNode b, LabNode c) = (lab["a"], lab["b"], lab["c"]);
+
+        lab.Lab("partition", "a,b/c");
+        AwaitState(a, "c", "suspected");
+        AwaitState(b, "c", "suspected");
+        AwaitState(c, "a", "suspected");
+        AwaitState(c, "b", "suspected");
+        Assert.Equal("live", StateOf(a, "b"));
+        Assert.Equal("live", StateOf(b, "a"));
+        lab.Lab("heal");
+        lab.AwaitConverged(Limit);
+
+        lab.Lab("partition", "a/b", "--one-way");
+        AwaitState(b, "a", "suspected"); // what a sends does not reach b
+        Assert.Equal("live", StateOf(a, "b"));
+        Assert.Equal("live", StateOf(c, "a"));
+        lab.Lab("heal");
+        lab.AwaitConverged(Limit);
+    }
+
+    [RootFact]
+    public void Loss_between_two_nodes_drops_there_and_nowhere_else_and_counts()
+    {
+        using Laboratory lab = Laboratory.Up();
+        lab.Lab("loss", "20", "--from", "a", "--to", "b");
+        Write(lab);
+        (string to, double percent, long seen, long dropped) = Assert.Single(lab.Losses());
+        Assert.Equal(("b", 20.0), (to, percent));
+        Assert.True(seen > 1000, $"only {seen} packets passed");
+        double measured = 100.0 * dropped / seen, noise = 300 * Math.Sqrt(percent / 100 / seen);
+        Assert.True(Math.Abs(measured - percent) <= Math.Max(percent / 5, noise), $"{measured:F2} % of {seen} packets were dropped");
+        Assert.True(lab.Refresh().GetProperty("dropped").GetInt64() >= dropped);
+        Assert.True(lab["b"].Metric("appliance_multicast_repairs_received_total") > 0);
+
+        lab.Lab("loss", "0");
+        lab.AwaitConverged(Limit);
+    }
+
+    [RootFact]
+    public void Reorder_holds_packets_back_and_counts_them_and_heal_ends_it()
+    {
+        using Laboratory lab = Laboratory.Up();
+        lab.Lab("reorder", "10");
+        Write(lab);
+        JsonElement links = JsonDocument.Parse(lab.Lab("reorder", "--json")).RootElement.GetProperty("links");
+        Assert.Equal(3, links.GetArrayLength());
+        foreach (JsonElement link in links.EnumerateArray().Where(static link => link.GetProperty("to").GetString() != "a"))
+        {
+            long seen = link.GetProperty("seen").GetInt64(), held = link.GetProperty("touched").GetInt64();
+            Assert.True(seen > 1000 && held > 0, $"{held} of {seen} packets were held back");
+            Assert.InRange(100.0 * held / seen, 8, 12);
+        }
+        Assert.True(lab.Refresh().GetProperty("reordered").GetInt64() > 0);
+        lab.Lab("heal");
+        lab.AwaitConverged(Limit);
+        long after = lab.Refresh().GetProperty("reordered").GetInt64();
+        Write(lab);
+        lab.AwaitConverged(Limit);
+        Assert.Equal(after, lab.Refresh().GetProperty("reordered").GetInt64());
+    }
+
+    [RootFact]
+    public void Freeze_thaw_kill_and_start_do_what_status_shows()
+    {
+        using Laboratory lab = Laboratory.Up();
+        string victim = lab.Secondaries.Last().Id;
+        ulong incarnation = lab[victim].Status().GetProperty("incarnation").GetUInt64();
+
+        lab.Lab("freeze", victim);
+        Assert.Equal("frozen", Shown(lab, victim));
+        AwaitState(lab.Primary, victim, "suspected");
+        lab.Lab("thaw", victim);
+        Assert.Equal("up", Shown(lab, victim));
+        lab.AwaitConverged(Limit);
+        Assert.Equal(incarnation, lab[victim].Status().GetProperty("incarnation").GetUInt64());
+
+        lab.Lab("kill", victim);
+        Assert.Equal("down", Shown(lab, victim));
+        AwaitState(lab.Primary, victim, "suspected");
+        lab.Lab("start", victim);
+        Assert.Equal("up", Shown(lab, victim));
+        lab.AwaitConverged(Limit);
+        Assert.True(lab[victim].Status().GetProperty("incarnation").GetUInt64() > incarnation);
+    }
+
+    private static void Write(Laboratory lab)
+    {
+        using var writer = new SteadyWriter(lab.Connect(lab.Primary), "k:");
+        writer.AwaitMore(20_000, "in the laboratory");
+        writer.Stop();
+    }
+
+    private static string Shown(Laboratory lab, string node) =>
+        lab.Refresh().GetProperty("nodes").EnumerateArray().Single(shown => shown.GetProperty("id").GetString() == node).GetProperty("state").GetString()!;
+
+    private static string StateOf(LabNode node, string member) => node.Member(member).GetProperty("state").GetString()!;
+
+    private static void AwaitState(LabNode node, string member, string state) => Until.True($"{node.Id} sees {member} {state}", Limit, () => StateOf(node, member) == state);
+
+    private static bool Carries(LabNode node, string card) => Shell.RunIn(node.Namespace, "ip", "link", "show", card).Contains("LOWER_UP", StringComparison.Ordinal);
+
+    private static string Addresses(LabNode node) =>
+        string.Join(' ', JsonDocument.Parse(Shell.RunIn(node.Namespace, "ip", "-j", "address", "show")).RootElement.EnumerateArray()
+            .SelectMany(static card => card.GetProperty("addr_info").EnumerateArray()).Select(static address => address.GetProperty("local").GetString()));
+}
