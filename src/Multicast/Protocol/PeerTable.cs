@@ -22,6 +22,9 @@ internal sealed class PeerTable : IDisposable
     /// <summary>The same as the state layer sees them.</summary>
     public IReadOnlyList<GroupMember> Members => _members;
 
+    /// <summary>Another node was known at some time; one that is no longer may yet be listening.</summary>
+    public bool HasMetAny { get; private set; }
+
     /// <summary>Lives that said goodbye.</summary>
     public DepartedLives Departed { get; } = new();
 
@@ -57,6 +60,7 @@ internal sealed class PeerTable : IDisposable
         int ordinal = BitOperations.TrailingZeroCount(~_ordinals);
         _ordinals |= 1UL << ordinal;
         var peer = new Peer(_context, member, ordinal, salt, introduction, endPoint);
+        HasMetAny = true;
         _peers.Add(peer);
         _members.Add(member);
         _byNode.Add(node, peer);

@@ -24,6 +24,7 @@ internal sealed class StreamSender : IDisposable
     private long _batchBytes;
     private ulong _runStart = 1;
     private bool _refused;
+    private ulong _unsealedThrough;                        // nobody was there to receive them (P-29)
 
     public StreamSender(EngineContext context, PeerTable peers)
     {
@@ -50,7 +51,7 @@ internal sealed class StreamSender : IDisposable
     public ulong Complete { get; private set; }
 
     /// <summary>The oldest sequence that can still be repaired (P-63).</summary>
-    public ulong Oldest => _open < (ulong)_ring.Capacity ? 1 : _open - (ulong)_ring.Capacity + 1;
+    public ulong Oldest => Math.Max(_unsealedThrough + 1, _open < (ulong)_ring.Capacity ? 1 : _open - (ulong)_ring.Capacity + 1);
 
     /// <summary>Where a receiver may begin: never inside a run (P-36).</summary>
     public ulong Position => _inBatch || (_used > 0 && (_openFlags & DatagramFlags.RunStarts) == 0) ? _runStart : _open;
@@ -123,6 +124,7 @@ internal sealed class StreamSender : IDisposable
     public void Pump<TSink>(Timestamp now, ref TSink sink) where TSink : struct, IEngineSink
     {
         _pacing.Refill(now);
+        if (Sent < _unsealedThrough) (Sent, LastSentAt) = (_unsealedThrough, now);
         while (Sent < Sealed)
         {
             if (FlowLimit <= Sent)
@@ -246,6 +248,12 @@ internal sealed class StreamSender : IDisposable
 
     private void Seal(bool padded, bool endsRun)
     {
+        if (!_peers.HasMetAny)
+        {
+            Number(endsRun);
+            _unsealedThrough = _open - 1;
+            return;
+        }
         var cipher = _context.Keys.Sealing;
         var flags = _openFlags | (endsRun ? DatagramFlags.RunEnds : 0) | (cipher is null ? 0 : DatagramFlags.Sealed);
         var slot = _ring[_open];
@@ -260,6 +268,11 @@ internal sealed class StreamSender : IDisposable
             cipher?.KeyId ?? 0, _used);
         cipher?.Seal(slot[..length], DatagramHeader.Bytes);
         _lengths[_ring.IndexOf(_open)] = (ushort)length;
+        Number(endsRun);
+    }
+
+    private void Number(bool endsRun)
+    {
         if (endsRun) Complete = _open;
         _open++;
         _used = 0;

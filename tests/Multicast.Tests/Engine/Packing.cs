@@ -47,6 +47,31 @@ public sealed class Packing
         Assert.All(data, static p => Assert.True(p.Bytes.Length + 8 <= TestGroup.Options.DatagramBytes));      // P-08
     }
 
+    [Fact]
+    public void Nothing_is_sealed_or_sent_until_somebody_is_met()            // P-29
+    {
+        using var group = TestGroup.Empty();
+        var data = Watch(group);
+        var a = group.Start("a");
+        for (int i = 0; i < 500; i++) a.Publish(new string('x', 1000));
+        a.Flush();
+        group.Run(milliseconds: 10);
+        ulong before = a.Engine.PublishedThrough;
+
+        Assert.Empty(data);
+        Assert.Equal(500UL, before);
+        var b = group.Start("b");
+        Assert.True(group.RunUntil(() => b.Engine.Members.Any(static m => m.State == MemberState.Live), 2000));
+        group.Run(milliseconds: 100);
+        a.Publish("heard");
+        a.Flush();
+        group.Run(milliseconds: 10);
+        Assert.Equal(before + 1, a.Engine.PublishedThrough);
+        Assert.Equal(["heard"], b.Runs.SelectMany(static run => run.Messages));
+        Assert.All(b.Gaps, static gap => Assert.Equal(GapReason.JoinedLate, gap.Reason));
+        Assert.Equal(0, a.Engine.Counters.GoneSent);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(1407)]
