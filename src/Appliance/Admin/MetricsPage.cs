@@ -137,7 +137,7 @@ internal sealed class MetricsPage
         for (int generation = 0; generation <= GC.MaxGeneration; generation++)
             _page.Counter("appliance_gc_collections_total", "Collections of the garbage collector.", GC.CollectionCount(generation), ("generation", generation.ToString(CultureInfo.InvariantCulture)));
         _page.Counter("appliance_gc_pause_seconds_total", "Time for which the garbage collector stopped the process.", PauseWatch.Total.TotalSeconds);
-        _page.Gauge("appliance_gc_longest_pause_seconds", "Longest pause since the node started; of several within 50 ms their sum.", _pauses.Longest.TotalSeconds);
+        _page.Gauge("appliance_gc_longest_pause_seconds", "Longest pause since the node started; of several within 200 ms their sum.", _pauses.Longest.TotalSeconds);
         _page.Gauge("appliance_gc_heap_bytes", "Managed heap; the state is not in it.", GC.GetTotalMemory(false));
         _page.Counter("appliance_gc_allocated_bytes_total", "Bytes allocated on the managed heap.", GC.GetTotalAllocatedBytes());
     }
