@@ -72,6 +72,9 @@ internal sealed class MirrorCounters
     /// <summary>Attempts to synchronise or to recover that failed and were put off.</summary>
     public long Retries;
 
+    /// <summary>Services handed over to another member.</summary>
+    public long HandOvers;
+
     /// <summary>Primaries that served without having heard enough survivors.</summary>
     public long UnsafeRecoveries;
 }

@@ -73,9 +73,9 @@ internal sealed record MirrorServiceStatus
     public required IReadOnlyList<MirrorClassStatus> Classes { get; init; }
 
     /// <summary>Describes a service. Loop thread.</summary>
-    internal static MirrorServiceStatus Of(MirroredService service, StateMirror mirror)
+    internal static MirrorServiceStatus Of(MirroredService service)
     {
-        string doing = mirror.DoingFor(service);
+        string doing = StateMirror.DoingFor(service);
         return new MirrorServiceStatus
         {
             Name = service.Name,

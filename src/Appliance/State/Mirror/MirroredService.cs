@@ -11,7 +11,7 @@ namespace Appliance.State;
 /// beginning, the position jumps to its end.</para>
 /// <para>Only records that the <see cref="TermChain"/> covers are ever applied: nothing beyond a cut, nothing of a lower term after it (ARCHITECTURE 3).</para>
 /// </remarks>
-internal sealed class MirroredService : IServiceContext, IDisposable
+internal sealed partial class MirroredService : IServiceContext, IDisposable
 {
     private const string TooLittleMemory = "the memory limit does not allow what the service holds ([node] memory-limit)";
 
@@ -19,8 +19,12 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     private readonly MirrorCounters _counters;
     private RecordVersion _liveFrom, _liveThrough;
     private RecordVersion _batchPosition;
+    private bool _wasComplete;
     private ulong _acceptedTerm; // the current one, unless a higher one has been promised: then none
     private readonly ITermStore _terms;
+    private readonly StateMirrorOptions _options;
+    private readonly string _node;
+    private readonly string? _configuredPrimary;
     private GroupMember? _primaryMember;
     private NodeId _writer;
 
@@ -32,14 +36,17 @@ internal sealed class MirroredService : IServiceContext, IDisposable
         Name = options.Name;
         PromisedTerm = SeenTerm = terms.ReadTerm(options.Name);
         Id = ServiceId.FromName(options.Name);
-        PrimaryName = options.Primary;
-        IsOwn = options.Primary == mirrorOptions.Node;
-        Role = IsOwn ? ServiceRole.Recovering : ServiceRole.Secondary;
+        _node = mirrorOptions.Node;
+        _options = mirrorOptions;
+        _configuredPrimary = PrimaryName = options.Primary;
         Publisher = new ServicePublisher(Id, group, policies, mirrorOptions.Limits.MaxRecordBytes);
         Store = new ServiceStore(this, Publisher, mirrorOptions.Hash, mirrorOptions.Limits);
         Shared = new SharedServiceState(Id, Store.Tables, mirrorOptions.Limits.MaxRecordBytes);
         Publisher.Shared = Shared;
         Floors = new FloorKeeper(this, mirror, mirrorOptions);
+        Resync = new SecondaryResync(this, mirror, mirrorOptions);
+        Takeover = new Takeover(this, mirror, mirrorOptions);
+        HandOver = new HandOver(this, mirror, mirrorOptions);
         Store.Memory.IsCollectionPaused = true;
     }
 
@@ -50,10 +57,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     public string Name { get; }
 
     /// <inheritdoc/>
-    public string? PrimaryName { get; }
-
-    /// <summary>This node is the configured primary.</summary>
-    internal bool IsOwn { get; private set; }
+    public string? PrimaryName { get; private set; }
 
     /// <inheritdoc/>
     public ServiceRole Role { get; private set; }
@@ -75,6 +79,21 @@ internal sealed class MirroredService : IServiceContext, IDisposable
 
     /// <summary>What serving threads see.</summary>
     internal SharedServiceState Shared { get; }
+
+    /// <summary>Keys that were removed and must be fetched again.</summary>
+    internal Debt Debt { get; } = new();
+
+    /// <summary>Brings a secondary into step.</summary>
+    internal SecondaryResync Resync { get; }
+
+    /// <summary>Makes this node the primary.</summary>
+    internal Takeover Takeover { get; }
+
+    /// <summary>Makes another node the primary.</summary>
+    internal HandOver HandOver { get; }
+
+    /// <summary>When <see cref="EndRound"/> has something to do beside tidying.</summary>
+    internal Timestamp NextDeadline => Timestamp.Min(Timestamp.Min(Resync.NextDeadline, Takeover.NextDeadline), HandOver.NextDeadline);
 
     /// <summary>When tombstones may go.</summary>
     internal FloorKeeper Floors { get; }
@@ -106,8 +125,8 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     /// <summary>Records of lower terms are refused: this node has told a primary to be of this term where it stands.</summary>
     internal ulong PromisedTerm { get; private set; }
 
-    /// <summary>It was complete once in this life.</summary>
-    internal bool Remembers { get; private set; }
+    /// <summary>It was complete once in this life, and what it removed since is there again.</summary>
+    internal bool Remembers => _wasComplete && Debt.IsEmpty;
 
     /// <summary>Memory does not suffice for what the service holds.</summary>
     internal bool CannotStore { get; private set; }
@@ -174,6 +193,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
             return;
         }
         _counters.Cuts++;
+        if (Role != ServiceRole.Secondary) GiveWay(chain.CurrentTerm, sender);
         var first = new RecordVersion(chain.CurrentTerm, 1);
         bool follows = chain.IsNext(Position, first) && Chain.CurrentTerm != 0;
         AdoptChain(chain);
@@ -181,6 +201,8 @@ internal sealed class MirroredService : IServiceContext, IDisposable
         Highest = RecordVersion.Max(Highest, first);
         if (follows && !NeedsDiscard) Position = first;
         else NoteBeyondHole(first);
+        SetPrimary(sender.Name);
+        Resync.Poke(_mirror.Group.Now);
     }
 
     /// <summary>Takes over what another member knows of the terms. What the chain does not cover is hidden at once and must be discarded.</summary>
@@ -198,26 +220,22 @@ internal sealed class MirroredService : IServiceContext, IDisposable
             MarkIncomplete($"term {chain.CurrentTerm} begins before what is held here ends ({Highest})");
         }
         Position = chain.Clamp(Position);
-        if (IsOwn && Role == ServiceRole.Primary) StepDown(chain.CurrentTerm, "another node");
-    }
-
-    /// <summary>A recovering primary begins to fetch from a member that knows these terms.</summary>
-    internal void ResetForRecovery(TermChain chain)
-    {
-        UseChain(chain);
-        Remembers = false;
-        _writer = default;
-        Position = Highest = _batchPosition = _liveFrom = _liveThrough = default;
     }
 
     /// <summary>What lay beyond the cut is gone.</summary>
-    internal void OnDiscarded(long records)
+    /// <param name="walk">What removed it.</param>
+    /// <param name="chain">What it kept.</param>
+    internal void OnDiscarded(DiscardWalk walk, TermChain chain)
     {
+        Debt.Add(walk);
         NeedsDiscard = false;
         Discarding = null;
-        Highest = RecordVersion.Max(Chain.Clamp(Highest), RecordVersion.Max(Position, _liveThrough));
-        _counters.Discarded += records;
+        Highest = RecordVersion.Max(chain.Clamp(Highest), RecordVersion.Max(Position, _liveThrough));
+        _counters.Discarded += walk.Found;
     }
+
+    /// <summary>From which version on a member with this floor must be asked: <see cref="RecordVersion.None"/> for everything.</summary>
+    internal RecordVersion SinceFor(RecordVersion floor) => Debt.IsWhole || Position < floor ? RecordVersion.None : Position;
 
     /// <summary>Takes a record of a snapshot.</summary>
     /// <returns>False when memory does not suffice.</returns>
@@ -258,7 +276,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     internal void MarkComplete()
     {
         if (IsComplete) return;
-        IsComplete = Remembers = true;
+        IsComplete = _wasComplete = true;
         Why = "";
         _liveFrom = _liveThrough = default;
         Store.Memory.IsCollectionPaused = false;
@@ -278,28 +296,7 @@ internal sealed class MirroredService : IServiceContext, IDisposable
             _mirror.Log(MirrorEvent.NotSynchronised, $"service {Name}: not synchronised: {why}");
         }
         _mirror.OnCompletenessChanged();
-        if (!IsOwn) _mirror.Resynchronise(this);
-    }
-
-    /// <summary>Becomes the primary: the first record of the new term says where the earlier ones end.</summary>
-    /// <param name="chain">The new term's.</param>
-    internal void BecomePrimary(TermChain chain)
-    {
-        PromisedTerm = chain.CurrentTerm;
-        UseChain(chain);
-        _writer = _mirror.Self;
-        Discarding = null;
-        NeedsDiscard = false;
-        Publisher.StartAt(new RecordVersion(chain.CurrentTerm, 0));
-        RecordVersion first = Publisher.Stamp();
-        Span<byte> cut = stackalloc byte[CutMessage.MaxBytes];
-        Publisher.PublishControl(cut[..CutMessage.Write(cut, Id, chain)]);
-        Position = Highest = first;
-        _counters.Cuts++;
-        Role = ServiceRole.Primary;
-        MarkComplete();
-        Share();
-        Store.OnRoleChanged();
+        if (Role == ServiceRole.Secondary) Resync.Start(_mirror.Group.Now);
     }
 
     /// <summary>The group says that part of the primary's stream will not come.</summary>
@@ -314,23 +311,31 @@ internal sealed class MirroredService : IServiceContext, IDisposable
         });
     }
 
-    /// <summary>Remembers which member is the primary, for its clock.</summary>
+    /// <summary>A member came, went, or changed.</summary>
     internal void OnMemberChanged(GroupMember member, MemberChange change)
     {
-        if (member.Name != PrimaryName || IsOwn) return;
-        _primaryMember = member;
-        if (change == MemberChange.Joined) _mirror.Resynchronise(this);
+        if (Role == ServiceRole.Secondary && member.Name == PrimaryName)
+        {
+            _primaryMember = member; // for its clock
+            if (change == MemberChange.Joined) Resync.Start(_mirror.Group.Now);
+        }
+        Resync.OnMembersChanged(_mirror.Group.Now);
+        Takeover.OnMembersChanged(_mirror.Group.Now);
+        if (Role == ServiceRole.Primary) CompareSynchronised();
     }
 
-    /// <summary>Once per round: what other threads may see, expiry, tombstones.</summary>
+    /// <summary>Once per round: roles and resynchronisation go on; what other threads may see, expiry, tombstones.</summary>
     internal void EndRound(Timestamp now, bool tidies)
     {
         if (Role == ServiceRole.Primary) Position = Highest = Publisher.Last;
-        if (tidies)
+        if (tidies && !Publisher.IsPaused)
         {
             Floors.Step(now);
             Store.Memory.Step();
         }
+        Takeover.Tick(now);
+        Resync.Tick(now);
+        HandOver.Tick(now);
         Share();
     }
 
@@ -354,18 +359,6 @@ internal sealed class MirroredService : IServiceContext, IDisposable
         };
     }
 
-    /// <summary>Records of lower terms are refused from now on: another node begins this one. What was refused is obtained after its cut.</summary>
-    /// <param name="term">The term; 0 promises nothing.</param>
-    /// <param name="asker">Who begins it.</param>
-    internal void Promise(ulong term, string asker)
-    {
-        if (term <= PromisedTerm) return;
-        PromisedTerm = term;
-        SeenTerm = Math.Max(SeenTerm, term); // without its cut this node is not in step
-        _terms.WriteTermSoon(Name, term);
-        AcceptTerm();
-        if (IsOwn && Role == ServiceRole.Primary) StepDown(term, asker);
-    }
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose() => Store.Dispose();
@@ -378,14 +371,6 @@ internal sealed class MirroredService : IServiceContext, IDisposable
     }
 
     private void AcceptTerm() => _acceptedTerm = Chain.CurrentTerm >= PromisedTerm ? Chain.CurrentTerm : ulong.MaxValue;
-
-    private void StepDown(ulong term, string other)
-    {
-        Role = ServiceRole.Secondary;
-        IsOwn = false;
-        _mirror.Log(MirrorEvent.Lost, $"service {Name}: {other} begins term {term}: this node is no longer the primary; two nodes are configured as primary");
-        Store.OnRoleChanged();
-    }
 
     private void OnOtherTerm(RecordVersion version)
     {

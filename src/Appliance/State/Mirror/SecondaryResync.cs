@@ -13,7 +13,6 @@ internal sealed class SecondaryResync
     private readonly StateMirrorOptions _options;
     private readonly Survey _survey;
     private readonly Backoff _backoff;
-    private readonly List<byte[]> _keys = [];
     private readonly List<GroupMember> _failed = [];
     private Step _step;
     private Timestamp _due;
@@ -21,7 +20,7 @@ internal sealed class SecondaryResync
     private SnapshotFetch? _fetch;
     private RecordVersion _target;
     private ulong _gapEpoch;
-    private bool _mustFetchAll;
+    private bool _onlyVerifies;
     private List<SurveyAnswer> _candidates = [];
 
     internal SecondaryResync(MirroredService service, StateMirror mirror, StateMirrorOptions options)
@@ -59,9 +58,35 @@ internal sealed class SecondaryResync
     /// <summary>Starts, or goes on if it is under way already.</summary>
     internal void Start(Timestamp now)
     {
-        if (_step != Step.Idle) return;
+        if (_step != Step.Idle && !_onlyVerifies) return;
+        _onlyVerifies = false;
         _mirror.Counters.Resynchronisations++;
         BeginSurvey(now);
+    }
+
+    /// <summary>Looks later whether this node is in step, and starts if it is not.</summary>
+    internal void VerifyAt(Timestamp due)
+    {
+        if (_step != Step.Idle) return;
+        _onlyVerifies = true;
+        _step = Step.Wait;
+        _due = due;
+    }
+
+    /// <summary>Something has happened for which it may wait.</summary>
+    internal void Poke(Timestamp now)
+    {
+        if (_step == Step.Wait) _due = Timestamp.Min(_due, now);
+    }
+
+    /// <summary>Gives up: this node is to be the primary. What was removed stays to be fetched again.</summary>
+    internal void Stop()
+    {
+        if (_discard is not null) _service.Debt.Add(_discard);
+        _fetch?.Cancel();
+        _survey.End();
+        _step = Step.Idle;
+        (_discard, _fetch, _candidates, _onlyVerifies) = (null, null, [], false);
     }
 
     /// <summary>Goes on.</summary>
@@ -69,7 +94,12 @@ internal sealed class SecondaryResync
     {
         switch (_step)
         {
+            case Step.Wait when now.Nanoseconds >= _due.Nanoseconds && _onlyVerifies && _service is { IsComplete: true, IsInStep: true }:
+                _onlyVerifies = false;
+                _step = Step.Idle;
+                break;
             case Step.Wait when now.Nanoseconds >= _due.Nanoseconds:
+                _onlyVerifies = false;
                 BeginSurvey(now);
                 break;
             case Step.Survey:
@@ -94,7 +124,7 @@ internal sealed class SecondaryResync
     internal void OnMembersChanged(Timestamp now)
     {
         _survey.OnMembersChanged(now);
-        if (_step == Step.Wait) _due = Timestamp.Min(_due, now);
+        if (!_onlyVerifies) Poke(now);
     }
 
     /// <summary>A member has said where it stands.</summary>
@@ -148,9 +178,7 @@ internal sealed class SecondaryResync
     private void TickDiscard(Timestamp now)
     {
         if (!_discard!.Step()) return;
-        _mustFetchAll |= _discard.IsTruncated;
-        _keys.AddRange(_discard.Keys);
-        _service.OnDiscarded(_discard.Found);
+        _service.OnDiscarded(_discard, _service.Chain);
         _discard = null;
         BeginFetch(now);
     }
@@ -175,9 +203,9 @@ internal sealed class SecondaryResync
             return;
         }
         GroupMember server = best.Member;
-        bool needsAll = _mustFetchAll || _service.Position == RecordVersion.None || _service.Position < best.Position.Floor;
-        if (needsAll && !_service.IsComplete) _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: fetching a snapshot from {server.Name}");
-        _fetch = _mirror.Fetch(_service, server, _keys, needsAll ? RecordVersion.None : _service.Position, fromAnyone: false);
+        RecordVersion since = _service.SinceFor(best.Position.Floor);
+        if (since == RecordVersion.None && !_service.IsComplete) _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: fetching a snapshot from {server.Name}");
+        _fetch = _mirror.Fetch(_service, server, since, fromAnyone: false);
         _step = Step.Fetch;
         _due = now + _options.FetchTimeout;
     }
@@ -189,7 +217,6 @@ internal sealed class SecondaryResync
         if (fetch.IsDone)
         {
             _fetch = null;
-            _mustFetchAll = false;
             _failed.Clear();
             _backoff.Reset();
             if (IsInStep()) Finish();
@@ -204,13 +231,13 @@ internal sealed class SecondaryResync
         }
         fetch.Cancel();
         _fetch = null;
-        if (fetch.IsBelowFloor) _mustFetchAll = true;
+        if (fetch.IsBelowFloor) _service.Debt.IsWhole = true;
         else if (!_failed.Contains(fetch.Server)) _failed.Add(fetch.Server);
         Retry(now);
     }
 
     private bool IsInStep() =>
-        _gapEpoch == _service.GapEpoch && !_service.NeedsDiscard && _keys.Count == 0 && !_mustFetchAll
+        _gapEpoch == _service.GapEpoch && !_service.NeedsDiscard && _service.Debt.IsEmpty
         && !_service.CannotStore && _service.IsInStep && _service.Position >= _target && _service.Chain.CurrentTerm != 0;
 
     private void Finish()

@@ -2,7 +2,7 @@ using Appliance.Multicast;
 
 namespace Appliance.State;
 
-/// <summary>Fetches from one member: first the records of given keys, then everything or what changed since a version; a whole snapshot replaces what it does not contain.</summary>
+/// <summary>Fetches from one member: first the records of the keys that are owed (<see cref="Debt"/>), then everything or what changed since a version; a whole snapshot replaces what it does not contain.</summary>
 internal sealed class SnapshotFetch : ISyncChannelHandler
 {
     private const int RequestBytes = 48 * 1024;
@@ -21,16 +21,15 @@ internal sealed class SnapshotFetch : ISyncChannelHandler
     /// <param name="service">Into which.</param>
     /// <param name="counters">Counts.</param>
     /// <param name="server">From whom.</param>
-    /// <param name="keys">Keys to fetch first; taken off the list as they arrive.</param>
     /// <param name="since">Only what is newer; <see cref="RecordVersion.None"/> for everything.</param>
     /// <param name="fromAnyone">Also from a member that is not complete.</param>
     /// <param name="now">The time.</param>
     internal SnapshotFetch(
-        ISyncTransport transport, MirroredService service, MirrorCounters counters, GroupMember server, List<byte[]> keys, RecordVersion since, bool fromAnyone, Timestamp now)
+        ISyncTransport transport, MirroredService service, MirrorCounters counters, GroupMember server, RecordVersion since, bool fromAnyone, Timestamp now)
     {
         _service = service;
         _counters = counters;
-        _keys = keys;
+        _keys = service.Debt.Keys;
         _since = since;
         _isWhole = since == RecordVersion.None;
         _fromAnyone = fromAnyone;
@@ -186,7 +185,7 @@ internal sealed class SnapshotFetch : ISyncChannelHandler
         if (_isWhole) _counters.FullSnapshots++;
         else _counters.DeltaSnapshots++;
         _service.Store.Memory.RaiseFloor(End.Floor);
-        if (_isWhole) _keys.Clear();
+        if (_isWhole) _service.Debt.Clear();
         _service.OnFetchedThrough(Begin.Position);
     }
 

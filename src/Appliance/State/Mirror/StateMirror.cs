@@ -23,7 +23,7 @@ namespace Appliance.State;
 /// </list>
 /// Nothing random is inside but what the seed in <see cref="StoreLimits"/> decides; the same calls give the same results.
 /// </remarks>
-internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
+internal sealed partial class StateMirror : IGroupHandler, IRoundHandler, IDisposable
 {
     // A walk over the records advances by 2,048 slots each time: ten million records are passed in less than two minutes, for half a percent of a core.
     private static readonly TimeSpan TidyInterval = TimeSpan.FromMilliseconds(20);
@@ -38,8 +38,6 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     private readonly List<SnapshotFetch> _fetches = [];
     private readonly List<(MirroredService Service, NodeId Asker, ulong Number)> _owed = [];
     private MirroredService[] _services = [];
-    private SecondaryResync[] _resyncs = [];
-    private PrimaryRecovery?[] _recoveries = [];
     private volatile IReadOnlyList<SharedServiceState> _shared = [];
     private IGroup? _group;
     private Timestamp _tidyDue;
@@ -87,11 +85,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
         get
         {
             Timestamp next = _tidyDue + TidySlack;
-            for (int i = 0; i < _services.Length; i++)
-            {
-                next = Timestamp.Min(next, _resyncs[i].NextDeadline);
-                if (_recoveries[i] is { } recovery) next = Timestamp.Min(next, recovery.NextDeadline);
-            }
+            foreach (MirroredService service in _services) next = Timestamp.Min(next, service.NextDeadline);
             return next;
         }
     }
@@ -105,17 +99,13 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
         var policies = new ClassPolicies(_options.Classes, _options.DataMembers.Count);
         _services = [.. _options.Services.Select(service => new MirroredService(this, service, _options, policies, group, _terms))];
         _shared = [.. _services.Select(static service => service.Shared)];
-        _resyncs = [.. _services.Select(service => new SecondaryResync(service, this, _options))];
-        _recoveries = [.. _services.Select(service => service.IsOwn ? new PrimaryRecovery(service, this, _options, _terms) : null)];
-        foreach (MirroredService service in _services)
-            if (!service.IsOwn) Resynchronise(service);
+        foreach (MirroredService service in _services) service.Start();
         OnCompletenessChanged(); // a node without services lacks nothing
     }
 
     /// <summary>The store of a service.</summary>
     /// <exception cref="KeyNotFoundException">There is none of that name.</exception>
-    internal ServiceStore Store(string name) =>
-        (Array.Find(_services, service => service.Name == name) ?? throw new KeyNotFoundException($"no service '{name}'")).Store;
+    internal ServiceStore Store(string name) => Service(name).Store;
 
     /// <summary>The serving end of a channel that another member opened. Any thread, after <see cref="Start"/>.</summary>
     internal SyncServerSession CreateServerSession() => new(_shared);
@@ -138,15 +128,13 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     public void OnStreamGap(GroupMember sender, ulong from, ulong through, GapReason reason)
     {
         foreach (MirroredService service in _services)
-            if (!service.IsOwn && service.PrimaryName == sender.Name) service.OnStreamGap(reason);
+            if (service.IsWrittenBy(sender)) service.OnStreamGap(reason);
     }
 
     /// <inheritdoc/>
     public void OnMemberChanged(GroupMember member, MemberChange change)
     {
         foreach (MirroredService service in _services) service.OnMemberChanged(member, change);
-        foreach (SecondaryResync resync in _resyncs) resync.OnMembersChanged(Group.Now);
-        foreach (PrimaryRecovery? recovery in _recoveries) recovery?.OnMembersChanged(Group.Now);
         OnProgress(); // who counts for acknowledgements may have changed
     }
 
@@ -169,12 +157,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
         bool tidies = now.Nanoseconds >= _tidyDue.Nanoseconds;
         if (tidies) _tidyDue = now + TidyInterval;
         foreach (SnapshotFetch fetch in _fetches) fetch.Now = now;
-        for (int i = 0; i < _services.Length; i++)
-        {
-            _services[i].EndRound(now, tidies);
-            _recoveries[i]?.Tick(now);
-            _resyncs[i].Tick(now);
-        }
+        foreach (MirroredService service in _services) service.EndRound(now, tidies);
         _fetches.RemoveAll(static fetch => fetch.IsDone || fetch.HasFailed);
         AnswerSurveys();
     }
@@ -186,14 +169,10 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     }
 
     /// <summary>What the primary's recovery or the resynchronisation of a service does, in words; empty when it does nothing.</summary>
-    internal string DoingFor(MirroredService service)
-    {
-        int index = Array.IndexOf(_services, service);
-        return _recoveries[index] is { IsDone: false } recovery ? recovery.Doing : _resyncs[index].Doing;
-    }
+    internal static string DoingFor(MirroredService service) => service.Takeover.IsActive ? service.Takeover.Doing : service.Resync.Doing;
 
     /// <summary>What each service is and holds. Allocates; for status and metrics.</summary>
-    internal IReadOnlyList<MirrorServiceStatus> ReadStatus() => [.. _services.Select(service => MirrorServiceStatus.Of(service, this))];
+    internal IReadOnlyList<MirrorServiceStatus> ReadStatus() => [.. _services.Select(service => MirrorServiceStatus.Of(service))];
 
     /// <summary>What a member lacks of all that this node has written.</summary>
     internal MemberLag LagOf(GroupMember member)
@@ -240,6 +219,10 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
                 if (PositionMessage.TryParse(message, out id, out NodeId asker, out number, out ServicePosition? position) != RecordParseResult.Ok) Counters.Malformed++;
                 else if (asker == Self) OnAnswer(id, sender, number, position!);
                 break;
+            case MessageType.HandOver:
+                if (HandOverMessage.TryParse(message, out id, out RecordVersion last, out NodeId target, out ulong next) != RecordParseResult.Ok) Counters.Malformed++;
+                else if (target == Self) Find(id)?.OnOffered(sender, last, next);
+                break;
             case MessageType.Mark:
                 break;
             default:
@@ -261,17 +244,10 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
     /// <summary>A number that no survey of any life of this node has had.</summary>
     internal ulong NextSurveyNumber() => unchecked((Group.Incarnation << 24) + ++_surveys);
 
-    /// <summary>Something is missing, or may be: brings the service back into step.</summary>
-    internal void Resynchronise(MirroredService service)
-    {
-        int index = Array.IndexOf(_services, service);
-        if (index >= 0 && index < _resyncs.Length) _resyncs[index].Start(Group.Now);
-    }
-
     /// <summary>Begins to fetch.</summary>
-    internal SnapshotFetch Fetch(MirroredService service, GroupMember server, List<byte[]> keys, RecordVersion since, bool fromAnyone)
+    internal SnapshotFetch Fetch(MirroredService service, GroupMember server, RecordVersion since, bool fromAnyone)
     {
-        var fetch = new SnapshotFetch(_transport, service, Counters, server, keys, since, fromAnyone, Group.Now);
+        var fetch = new SnapshotFetch(_transport, service, Counters, server, since, fromAnyone, Group.Now);
         _fetches.Add(fetch);
         return fetch;
     }
@@ -287,7 +263,7 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
 
     private void OnSurvey(MirroredService service, GroupMember asker, ulong term, ulong number)
     {
-        service.Promise(term, asker.Name);
+        service.OnSurvey(term, asker);
         _owed.RemoveAll(owed => owed.Service == service && owed.Asker == asker.Node);
         _owed.Add((service, asker.Node, number)); // nothing may be published while something is delivered
     }
@@ -309,10 +285,9 @@ internal sealed class StateMirror : IGroupHandler, IRoundHandler, IDisposable
 
     private void OnAnswer(ServiceId id, GroupMember member, ulong number, ServicePosition position)
     {
-        int index = Array.FindIndex(_services, service => service.Id == id);
-        if (index < 0) return;
-        _resyncs[index].OnAnswer(member, number, position);
-        _recoveries[index]?.OnAnswer(member, number, position);
+        if (Find(id) is not { } service) return;
+        service.Resync.OnAnswer(member, number, position);
+        service.Takeover.OnAnswer(member, number, position);
     }
 
     /// <summary>Says something.</summary>

@@ -4,8 +4,8 @@ namespace Appliance.State;
 
 /// <summary>A service that a node mirrors.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Primary">The node that is its primary.</param>
-internal sealed record MirroredServiceOptions(string Name, string Primary);
+/// <param name="Primary">The node that is its primary; null when primaries are elected (<see cref="StateMirror.BecomePrimary"/>).</param>
+internal sealed record MirroredServiceOptions(string Name, string? Primary);
 
 /// <summary>What a <see cref="StateMirror"/> is made of. Defaults as in appliance.conf.</summary>
 internal sealed record StateMirrorOptions
@@ -55,13 +55,22 @@ internal sealed record StateMirrorOptions
     /// <summary>A restarted primary that has not heard enough survivors serves after so long all the same, and says what that may have lost. 15 s: the others are restarted meanwhile, or they are gone.</summary>
     public TimeSpan RecoveryLimit { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// An elected primary that has heard enough members waits so long for the live ones that are silent. 50 ms: an answer takes less than one unless that member hangs, and a member that has more
+    /// than all others may be the slow one.
+    /// </summary>
+    public TimeSpan CollectDeadline { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>A hand-over that takes longer is given up. 20 ms: so long writes may wait (the issue's limit for a planned hand-over).</summary>
+    public TimeSpan HandOverLimit { get; init; } = TimeSpan.FromMilliseconds(20);
+
     /// <summary>What is wrong; empty when nothing is.</summary>
     internal IEnumerable<string> Validate()
     {
         if (!DataMembers.Contains(Node)) yield return $"'{Node}' is not among the data members ({string.Join(' ', DataMembers)})";
         foreach (IGrouping<ServiceId, MirroredServiceOptions> same in Services.GroupBy(static service => ServiceId.FromName(service.Name)).Where(static same => same.Count() > 1))
             yield return $"services {string.Join(" and ", same.Select(static service => $"'{service.Name}'"))} have the same number on the wire ({same.Key}): rename one";
-        foreach (MirroredServiceOptions service in Services.Where(service => !DataMembers.Contains(service.Primary)))
+        foreach (MirroredServiceOptions service in Services.Where(service => service.Primary is not null && !DataMembers.Contains(service.Primary)))
             yield return $"primary '{service.Primary}' of service '{service.Name}' is no data member";
         if (RetryDelay <= TimeSpan.Zero || RetryLimit < RetryDelay) yield return $"the retry delay must be positive and not above its limit (now {RetryDelay} and {RetryLimit})";
     }

@@ -21,6 +21,9 @@ internal enum MessageType : byte
     /// <summary>Where a member stands (<see cref="PositionMessage"/>).</summary>
     Position = 6,
 
+    /// <summary>The primary hands its service over (<see cref="HandOverMessage"/>).</summary>
+    HandOver = 7,
+
     /// <summary>From here on a type that a node does not know may be ignored; below, it is counted as an error.</summary>
     FirstIgnorable = 0x80,
 }

@@ -53,6 +53,12 @@ internal sealed class ServicePublisher
     /// <summary>What each class asks for; replaced at a reload.</summary>
     internal ClassPolicies Policies { get; set; }
 
+    /// <summary>No write may begin: the service is being handed over.</summary>
+    internal bool IsPaused { get; set; }
+
+    /// <summary>Writes may be answered by fewer members than their class asks for, where the class accepts that: nobody who lacks them can be elected.</summary>
+    internal bool MayAnswerShort { get; set; } = true;
+
     /// <summary>Told of every write before it is published; null where nobody serves it.</summary>
     internal SharedServiceState? Shared { get; set; }
 
@@ -78,9 +84,18 @@ internal sealed class ServicePublisher
         if (Pending == 0) ResolvedThrough = last.Value;
     }
 
+    /// <summary>This node writes no more: what is not acknowledged never will be, and what was not published never is.</summary>
+    internal void Abandon()
+    {
+        _firstPending = _ring.End;
+        _waiting.Clear();
+        _markWanted = false;
+        IsPaused = false;
+    }
+
     /// <summary>Whether a write of so many bytes can be published now.</summary>
     internal bool HasRoom(long bytes) =>
-        _group is null || (_waiting.Count == 0 && _group.PublishableBytes >= bytes + WindowReserveBytes && _ring.End - _firstPending < RingEntries - 1);
+        !IsPaused && (_group is null || (_waiting.Count == 0 && _group.PublishableBytes >= bytes + WindowReserveBytes && _ring.End - _firstPending < RingEntries - 1));
 
     /// <summary>Whether fewer members than a class asks for could acknowledge a write now, and the class insists.</summary>
     internal bool IsTooShortFor(RecordClass recordClass)
@@ -196,6 +211,9 @@ internal sealed class ServicePublisher
         return count;
     }
 
+    /// <summary>Whether a member has applied everything written so far.</summary>
+    internal bool IsAppliedBy(GroupMember member) => _waiting.Count == 0 && member.AppliedThrough >= _ring.SequenceOf(_last.Value);
+
     /// <summary>Looks again at what the members have applied.</summary>
     /// <returns>True when <see cref="ResolvedThrough"/> advanced.</returns>
     internal bool Resolve()
@@ -208,7 +226,7 @@ internal sealed class ServicePublisher
             ref readonly PublishedRing.Entry entry = ref _ring[_firstPending];
             int needed = entry.Acknowledgements;
             bool isShort = needed > eligible;
-            if (isShort && entry.AcceptsWhenShort) needed = eligible;
+            if (isShort && entry.AcceptsWhenShort && MayAnswerShort) needed = eligible;
             if (needed > eligible || (needed > 0 && _applied[needed - 1] < entry.StreamSequence)) break;
             if (isShort) AcceptedShort++;
             ResolvedThrough = entry.Ticket;
@@ -264,7 +282,8 @@ internal sealed class ServicePublisher
         return count;
     }
 
-    private static bool IsEligible(GroupMember member) => member is { Role: MemberRole.Data, State: MemberState.Live, Synchronised: true };
+    /// <summary>A member that can acknowledge.</summary>
+    internal static bool IsEligible(GroupMember member) => member is { Role: MemberRole.Data, State: MemberState.Live, Synchronised: true };
 
     private void SendHeld(PublishOptions options, bool completes)
     {
@@ -298,7 +317,7 @@ internal sealed class ServicePublisher
             _firstPending = _ring.End;
             ResolvedThrough = ticket;
         }
-        else if (acceptsWhenShort && CountEligible() < acknowledgements)
+        else if (acceptsWhenShort && MayAnswerShort && CountEligible() < acknowledgements)
         {
             Resolve();
         }

@@ -90,6 +90,11 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
         if (_context.Role == ServiceRole.Recovering) return WriteRefusal.Recovering;
         if (_context.Role != ServiceRole.Primary) return WriteRefusal.NotPrimary;
         if (key.Length > Limits.MaxKeyBytes || bytes > Limits.MaxWriteBytes) return WriteRefusal.TooLarge;
+        if (Publisher.IsPaused)
+        {
+            _isWriteWaiting = true;
+            return WriteRefusal.Busy;
+        }
         RecordClass recordClass = ClassOf(key);
         WriteRefusal refusal = Publisher.IsTooShortFor(recordClass) ? WriteRefusal.TooFewMembers : Memory.MakeRoom(recordClass, key.Length + bytes);
         if (refusal == WriteRefusal.None && !Publisher.HasRoom(key.Length * 2 + bytes)) refusal = WriteRefusal.Busy;

@@ -163,7 +163,7 @@ public sealed class CutTests
         Assert.Equal(ServiceRole.Recovering, again.Service.Role);
         group.RunUntil(() => again.Service.Role == ServiceRole.Primary, "the limit is over", 300);
         Assert.Equal("v", again.Get("k"));
-        Assert.True(again.Said(MirrorEvent.Lost, "only 1 of 2"));
+        Assert.True(again.Said(MirrorEvent.Lost, "only 1 of 3"));
         Assert.Equal(1, again.Mirror.Counters.UnsafeRecoveries);
     }
 
@@ -207,7 +207,7 @@ public sealed class CutTests
         Assert.Equal(ServiceRole.Recovering, again.Service.Role);
         group.RunUntil(() => again.Service.Role == ServiceRole.Primary, "the limit is over", 300);
         Assert.Equal("v", again.Get("k"));
-        Assert.True(again.Said(MirrorEvent.Lost, "only 1 of 3"));
+        Assert.True(again.Said(MirrorEvent.Lost, "only 1 of 4"));
         Assert.Equal(1, again.Mirror.Counters.UnsafeRecoveries);
     }
 
@@ -243,7 +243,7 @@ public sealed class CutTests
         group.Kill("a");
         FakeNode again = group.Start("a");
         group.Hold("c", "a"); // a cannot judge yet, but b has answered
-        group.RunUntil(() => again.Mirror.DoingFor(again.Service).Contains("1 of 2", StringComparison.Ordinal), "b has answered");
+        group.RunUntil(() => StateMirror.DoingFor(again.Service).Contains("1 of 3", StringComparison.Ordinal), "b has answered");
         group["b"].Mirror.OnDeliver(member, 99, Record(next, "late"));
         Assert.Null(group["b"].Get("late"));
         Assert.Equal(1, group["b"].Mirror.Counters.LowerTerm);
@@ -259,7 +259,7 @@ public sealed class CutTests
         using var group = new MirrorCluster("a", "b", "c");
         group["a"].Set("k", "v");
         group.RunUntilQuiet();
-        group["b"].Service.Promise(7, "c");
+        group["b"].Service.Promise(7);
         group.Kill("b");
         FakeNode again = group.Start("b");
         Assert.Equal(7UL, again.Service.PromisedTerm);
@@ -334,9 +334,9 @@ public sealed class CutTests
         group.Kill("a");
         group.MessagesPerMillisecond = 1;
         FakeNode again = group.Start("a");
-        group.RunUntil(() => again.Mirror.DoingFor(again.Service).Contains("fetching from", StringComparison.Ordinal), "a fetches");
+        group.RunUntil(() => StateMirror.DoingFor(again.Service).Contains("fetching from", StringComparison.Ordinal), "a fetches");
         group.Run(4);
-        string server = again.Mirror.DoingFor(again.Service)[^1..];
+        string server = StateMirror.DoingFor(again.Service)[^1..];
         group.Kill(server);
         group.RunUntil(() => again.Service.Role == ServiceRole.Primary, "a serves");
         Assert.Equal(before, MirrorCluster.Dump(again));

@@ -91,7 +91,7 @@ public sealed class ResyncTests
         group.Kill("c");
         group.MessagesPerMillisecond = 1;
         group.Start("c");
-        group.RunUntil(() => group["c"].Mirror.DoingFor(group["c"].Service) == "fetching from b", "c fetches from the other secondary");
+        group.RunUntil(() => StateMirror.DoingFor(group["c"].Service) == "fetching from b", "c fetches from the other secondary");
         group.Run(3);
         group.Kill("b");
         group.RunUntil(() => group["c"].Group.Synchronised, "c is synchronised by the primary");

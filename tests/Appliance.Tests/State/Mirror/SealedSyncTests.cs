@@ -89,7 +89,7 @@ public sealed class SealedSyncTests : IDisposable
         var member = new GroupMember(NodeId.FromName(server), server, 1) { SynchronisationEndPoint = endPoint };
         using var loop = new EventLoop();
         using var transport = new SealedSyncTransport(loop, Settings("b", key), _frameBytes);
-        using var driver = new FetchDriver(() => new SnapshotFetch(transport, _group["b"].Service, _group["b"].Mirror.Counters, member, [], RecordVersion.None, false, loop.Now));
+        using var driver = new FetchDriver(() => new SnapshotFetch(transport, _group["b"].Service, _group["b"].Mirror.Counters, member, RecordVersion.None, false, loop.Now));
         loop.Add(driver);
         var thread = new Thread(loop.Run) { Name = "loop under test", IsBackground = true };
         thread.Start();

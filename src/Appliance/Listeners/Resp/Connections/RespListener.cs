@@ -163,12 +163,16 @@ internal sealed unsafe class RespListener : IAcceptHandler, IRoundHandler, IStor
     public void OnWritable() => _writable = true;
 
     /// <inheritdoc/>
-    public void OnRoleChanged() => _roleChanged = true;
+    public void OnRoleChanged()
+    {
+        _roleChanged = true;
+        if (!Store.IsPrimary && _gated.Count > 0) ReleaseReplies(Timestamp.Never); // at once: what a later term resolves is not what these replies wait for
+    }
 
     /// <inheritdoc/>
     public void OnRoundEnd(Timestamp now)
     {
-        if (_gated.Count > 0 && (_resolved || _roleChanged || now >= _nextGateDeadline)) ReleaseReplies(_roleChanged ? Timestamp.Never : now);
+        if (_gated.Count > 0 && (_resolved || now >= _nextGateDeadline)) ReleaseReplies(now);
         _resolved = false;
         if (_busy.Count > 0 && (_writable || _roleChanged || now >= _nextBusyDeadline)) EndBusy(now, _writable || _roleChanged);
         _writable = false;

@@ -12,6 +12,8 @@ internal sealed class FakeNode
         Name = name;
         Group = new FakeGroup(this, name, incarnation);
         Mirror = new StateMirror(options, new FakeSyncTransport(this), terms, (kind, text) => Events.Add((kind, text)));
+        Roles = new RecordedRoles(this);
+        if (options.Services[0].Primary is null) Mirror.Roles = Roles;
         Mirror.Start(Group);
     }
 
@@ -24,6 +26,9 @@ internal sealed class FakeNode
     internal StateMirror Mirror { get; }
 
     internal List<(MirrorEvent Kind, string Text)> Events { get; } = [];
+
+    /// <summary>What the mirror told the elections.</summary>
+    internal RecordedRoles Roles { get; }
 
     internal bool IsAlive { get; set; } = true;
 

@@ -24,6 +24,7 @@ internal sealed class MirrorCluster : IDisposable
         _change = change;
         Names = names;
         foreach (string name in names) Start(name);
+        if (_change(Basics(names[0])).Services[0].Primary is null) Elect(names[0], 1);
         RunUntil(() => _all.TrueForAll(static node => node.Group.Synchronised), "the group starts");
     }
 
@@ -45,6 +46,9 @@ internal sealed class MirrorCluster : IDisposable
 
     internal FakeNode this[string name] => _all.Last(node => node.Name == name);
 
+    /// <summary>The node that writes; the one of the highest term if there are several.</summary>
+    internal FakeNode? Primary => Alive.Where(static node => node.Service.Role == ServiceRole.Primary).MaxBy(static node => node.Service.Term);
+
     internal IEnumerable<FakeNode> Alive => _all.Where(static node => node.IsAlive);
 
     internal static ClassOptions Acknowledged(RecordClass recordClass, int acks, WhenShort whenShort = WhenShort.Refuse, params string[] keys) =>
@@ -55,15 +59,7 @@ internal sealed class MirrorCluster : IDisposable
     {
         Assert.DoesNotContain(_all, node => node.Name == name && node.IsAlive);
         ulong incarnation = _incarnations[name] = _incarnations.GetValueOrDefault(name) + 1;
-        var options = _change(new StateMirrorOptions
-        {
-            Node = name,
-            DataMembers = Names,
-            Services = [new MirroredServiceOptions("demo", Names[0])],
-            Hash = StoreFixture.Hash,
-            Limits = new StoreLimits { MemoryBytes = 32 << 20, MaxValueBytes = 16 << 10 },
-            Classes = [Acknowledged(RecordClass.Purchase, 0, WhenShort.Refuse, "cart:*")],
-        });
+        StateMirrorOptions options = _change(Basics(name));
         if (!_terms.TryGetValue(name, out MemoryTerms? terms)) _terms[name] = terms = new MemoryTerms();
         var node = new FakeNode(this, name, incarnation, options, terms);
         foreach (FakeNode other in Alive.ToList())
@@ -79,6 +75,16 @@ internal sealed class MirrorCluster : IDisposable
         }
         return node;
     }
+
+    /// <summary>The elections made a node the primary.</summary>
+    internal FakeNode Elect(string name, ulong term, params string[] holders)
+    {
+        this[name].Mirror.BecomePrimary("demo", term, holders.Length == 0 ? null : holders);
+        return this[name];
+    }
+
+    /// <summary>Primaries are elected, not configured.</summary>
+    internal static StateMirrorOptions Elected(StateMirrorOptions options) => options with { Services = [new MirroredServiceOptions("demo", null)] };
 
     /// <summary>A node dies with its memory.</summary>
     internal void Kill(string name)
@@ -151,12 +157,12 @@ internal sealed class MirrorCluster : IDisposable
             if (condition()) return;
             Step();
         }
-        string state = string.Join("; ", Alive.Select(static node => $"{node} {node.Service.Role} at {node.Service.Position} {node.Service.Why} {node.Mirror.DoingFor(node.Service)}"));
+        string state = string.Join("; ", Alive.Select(static node => $"{node} {node.Service.Role} at {node.Service.Position} {node.Service.Why} {StateMirror.DoingFor(node.Service)}"));
         Assert.Fail($"within {milliseconds} ms it did not happen that {what}: {state}");
     }
 
     internal void RunUntilQuiet() => RunUntil(
-        () => Alive.All(node => node.Group.Synchronised && (node.Service.Role == ServiceRole.Primary || node.Service.Position == this[node.Service.PrimaryName!].Service.Publisher.Last) && !node.Service.Store.Tables.HasChains),
+        () => Primary is { } primary && Alive.All(node => node.Group.Synchronised && node.Service.Position == primary.Service.Publisher.Last && !node.Service.Store.Tables.HasChains),
         "all are synchronised and stand alike");
 
     /// <summary>All living nodes hold the same records, physically.</summary>
@@ -199,6 +205,16 @@ internal sealed class MirrorCluster : IDisposable
     {
         foreach (FakeNode node in _all) node.Mirror.Dispose();
     }
+
+    private StateMirrorOptions Basics(string name) => new()
+    {
+        Node = name,
+        DataMembers = Names,
+        Services = [new MirroredServiceOptions("demo", Names[0])],
+        Hash = StoreFixture.Hash,
+        Limits = new StoreLimits { MemoryBytes = 32 << 20, MaxValueBytes = 16 << 10 },
+        Classes = [Acknowledged(RecordClass.Purchase, 0, WhenShort.Refuse, "cart:*")],
+    };
 
     private void Step()
     {

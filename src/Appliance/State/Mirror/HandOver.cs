@@ -1,0 +1,113 @@
+using Appliance.Multicast;
+
+namespace Appliance.State;
+
+/// <summary>
+/// A primary's planned farewell: no new writes, everything acknowledged and applied by the target, one message, and it is a secondary (ARCHITECTURE 6). Listeners see back-pressure, no errors; when it
+/// takes too long the primary goes on.
+/// </summary>
+internal sealed class HandOver
+{
+    private readonly MirroredService _service;
+    private readonly StateMirror _mirror;
+    private readonly StateMirrorOptions _options;
+    private GroupMember? _target;
+    private Timestamp _patience, _deadline;
+
+    internal HandOver(MirroredService service, StateMirror mirror, StateMirrorOptions options)
+    {
+        _service = service;
+        _mirror = mirror;
+        _options = options;
+    }
+
+    /// <summary>It is under way: writes wait.</summary>
+    internal bool IsActive => _target is not null;
+
+    /// <summary>When <see cref="Tick"/> has something to do.</summary>
+    internal Timestamp NextDeadline => IsActive ? _deadline : Timestamp.Never;
+
+    /// <summary>Begins.</summary>
+    internal void Begin(string name, Timestamp now)
+    {
+        if (IsActive)
+        {
+            _mirror.Roles?.OnHandOverFailed(_service.Name, name, $"it is being handed over to {_target!.Name}");
+            return;
+        }
+        GroupMember? target = _mirror.Members.FirstOrDefault(member => member.Name == name && member.State == MemberState.Live);
+        string? hindrance =
+            _service.Role != ServiceRole.Primary ? "this node is not the primary"
+            : target is null ? $"{name} is not there"
+            : target is not { Role: MemberRole.Data, Synchronised: true } ? $"{name} does not hold the complete state"
+            : null;
+        if (hindrance is not null)
+        {
+            Fail(name, hindrance);
+            return;
+        }
+        _target = target;
+        _deadline = now + _options.HandOverLimit;
+        _patience = now + _options.HandOverLimit / 2;
+        _service.Publisher.IsPaused = true;
+        _service.Publisher.RequestAcknowledgement();
+        _mirror.Group.Flush();
+    }
+
+    /// <summary>Goes on.</summary>
+    internal void Tick(Timestamp now)
+    {
+        if (_target is not { } target) return;
+        ServicePublisher publisher = _service.Publisher;
+        bool isDrained = publisher.Pending == 0 && publisher.IsAppliedBy(target);
+        // The others too, if they are quick: who has less than the cut must fetch the rest and is out of step meanwhile.
+        bool isQuiet = isDrained && publisher.AcknowledgedBy(publisher.Last.Value) == publisher.CountEligible();
+        if (isQuiet || (isDrained && now.Nanoseconds >= _patience.Nanoseconds))
+        {
+            if (TryTell(target)) return;
+        }
+        if (target is { State: MemberState.Live, Synchronised: true } && now.Nanoseconds < _deadline.Nanoseconds) return;
+        _target = null;
+        Resume();
+        Fail(target.Name, target.State != MemberState.Live ? $"{target.Name} is gone"
+            : !target.Synchronised ? $"{target.Name} does not hold the complete state any more"
+            : isDrained ? $"the flow window stayed closed for {_options.HandOverLimit.TotalMilliseconds} ms"
+            : $"{target.Name} or the acknowledgements of earlier writes took longer than {_options.HandOverLimit.TotalMilliseconds} ms");
+    }
+
+    /// <summary>The service is no longer this node's to hand over.</summary>
+    internal void Cancel()
+    {
+        if (_target is not { } target) return;
+        _target = null;
+        Resume();
+        Fail(target.Name, "this node is no longer the primary");
+    }
+
+    private bool TryTell(GroupMember target)
+    {
+        ulong next = _service.Term + 1;
+        Span<byte> message = stackalloc byte[HandOverMessage.Bytes];
+        HandOverMessage.Write(message, _service.Id, _service.Publisher.Last, target.Node, next);
+        if (!_mirror.TryPublish(message)) return false;
+        _target = null;
+        _service.StandDown(target.Name);
+        _service.Publisher.IsPaused = false;
+        _mirror.Counters.HandOvers++;
+        _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: handed over to {target.Name} after {_service.Position}");
+        _mirror.Roles?.OnHandedOver(_service.Name, target.Name, next);
+        return true;
+    }
+
+    private void Resume()
+    {
+        _service.Publisher.IsPaused = false;
+        _service.Store.OnWindowOpen();
+    }
+
+    private void Fail(string target, string why)
+    {
+        _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: not handed over to {target}: {why}");
+        _mirror.Roles?.OnHandOverFailed(_service.Name, target, why);
+    }
+}

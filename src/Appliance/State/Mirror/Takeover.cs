@@ -1,0 +1,306 @@
+using Appliance.Multicast;
+
+namespace Appliance.State;
+
+/// <summary>What a takeover is to achieve.</summary>
+/// <param name="Term">The term to write in.</param>
+/// <param name="Holders">Names of the members that may hold acknowledged writes, this node among them.</param>
+internal sealed record TakeoverRequest(ulong Term, IReadOnlyCollection<string> Holders)
+{
+    /// <summary>Serve also when acknowledged writes may be lost.</summary>
+    public bool AcceptsLoss { get; init; }
+
+    /// <summary>The configured primary starts: members appear one by one, the term can be raised, and after a limit it serves whatever the others say.</summary>
+    public bool IsConfigured { get; init; }
+
+    /// <summary>The configured primary has run before, or may have.</summary>
+    public bool RanBefore { get; init; }
+}
+
+/// <summary>
+/// How a node becomes the primary: it collects from the members where they stand, from so many that every possible set of acknowledging members is met, brings itself to where the most advanced one
+/// stands, and cuts (ARCHITECTURE 3, the cut; 6, takeover order). When it stands there already, that costs one round of messages and no connection.
+/// </summary>
+/// <remarks>
+/// Of H members that may hold acknowledged writes, each acknowledged by k others than its writer, any H - k contain one that has it. This node counts as one; a member that lost its memory since
+/// does not count. Who answers takes nothing of lower terms any more, so nothing can be acknowledged that the answers do not show.
+/// </remarks>
+internal sealed class Takeover
+{
+    private readonly MirroredService _service;
+    private readonly StateMirror _mirror;
+    private readonly StateMirrorOptions _options;
+    private readonly Survey _survey;
+    private readonly Backoff _backoff;
+    private readonly List<GroupMember> _failed = [];
+    private TakeoverRequest? _request;
+    private ulong _term;
+    private bool _hasStarted, _acceptsLoss, _saysItWaits;
+    private Timestamp _begun, _started, _due;
+    private TakeoverPlan? _plan;
+    private DiscardWalk? _discard;
+    private SnapshotFetch? _fetch;
+    private int _rounds;
+
+    internal Takeover(MirroredService service, StateMirror mirror, StateMirrorOptions options)
+    {
+        _service = service;
+        _mirror = mirror;
+        _options = options;
+        _survey = new Survey(mirror, service, options.RetryDelay);
+        _backoff = new Backoff(options.RetryDelay, options.RetryLimit, options.Limits.RandomSeed ^ service.Id.Value);
+    }
+
+    /// <summary>It is under way.</summary>
+    internal bool IsActive => _request is not null;
+
+    /// <summary>The term to come; 0 when idle.</summary>
+    internal ulong Term => IsActive ? _term : 0;
+
+    /// <summary>What it does, in words; empty when idle.</summary>
+    internal string Doing =>
+        !IsActive ? ""
+        : _mirror.Group.IsRefused ? "recovering: the group refuses this node"
+        : _discard is not null ? "recovering: discarding what lies beyond the cut"
+        : _fetch is not null ? $"recovering: fetching from {_fetch.Server.Name}"
+        : $"recovering: {Remembering()} of {_request!.Holders.Count} data members that remember have answered, {Needed} are needed";
+
+    /// <summary>When <see cref="Tick"/> has something to do.</summary>
+    internal Timestamp NextDeadline =>
+        !IsActive ? Timestamp.Never : !_hasStarted || _discard is not null || _fetch is { HasWork: true } ? default : Timestamp.Min(_due, _survey.NextDeadline);
+
+    /// <summary>So many members must answer that every set of members that may have acknowledged something is met.</summary>
+    private int Needed
+    {
+        get
+        {
+            int others = _request!.Holders.Count - 1, promise = Math.Min(_service.Publisher.Policies.SmallestPromise, others);
+            return promise == 0 ? 1 : Math.Max(1, others + 1 - promise);
+        }
+    }
+
+    /// <summary>Begins, with the next <see cref="Tick"/>.</summary>
+    internal void Start(TakeoverRequest request)
+    {
+        Cancel();
+        _request = request;
+        _term = request.Term;
+        _acceptsLoss = request.AcceptsLoss;
+        _hasStarted = _saysItWaits = false;
+        _failed.Clear();
+        _backoff.Reset();
+    }
+
+    /// <summary>Serves also when acknowledged writes may be lost.</summary>
+    internal void AcceptLoss() => _acceptsLoss = true;
+
+    /// <summary>Gives up. What was removed stays to be fetched again.</summary>
+    internal void Cancel()
+    {
+        if (_discard is not null) _service.Debt.Add(_discard);
+        _fetch?.Cancel();
+        _survey.End();
+        (_request, _plan, _discard, _fetch) = (null, null, null, null);
+    }
+
+    /// <summary>The members are others now.</summary>
+    internal void OnMembersChanged(Timestamp now) => _survey.OnMembersChanged(now);
+
+    /// <summary>A member has said where it stands.</summary>
+    internal void OnAnswer(GroupMember member, ulong number, ServicePosition position) => _survey.OnAnswer(member, number, position);
+
+    /// <summary>Goes on.</summary>
+    internal void Tick(Timestamp now)
+    {
+        if (!IsActive) return;
+        if (!_hasStarted)
+        {
+            _hasStarted = true;
+            _begun = _started = _due = now;
+        }
+        if (_discard is not null) TickDiscard(now);
+        else if (_fetch is not null) TickFetch(now);
+        else TickSurvey(now);
+    }
+
+    private void TickSurvey(Timestamp now)
+    {
+        if (_service.TakeGrant(_term) is { } end)
+        {
+            Serve(_service.Chain, end); // the primary before said that there is nothing to collect
+            return;
+        }
+        if (!_survey.IsActive)
+        {
+            if (now.Nanoseconds < _due.Nanoseconds) return; // the last attempt failed
+            _survey.Begin(now, _term);
+        }
+        if (_mirror.Group.IsRefused) _started = now; // a clone, or an old life that is not given up yet: others serve
+        _survey.Tick(now);
+        if (IsTermTooLow(now) || !MayJudge(now)) return;
+        _plan = TakeoverPlan.Make(_service.ToPosition(), _survey.Answers, _failed, _acceptsLoss || (_request!.IsConfigured && now - _begun >= _options.RecoveryLimit), _term);
+        Report(_plan);
+        _survey.End();
+        _rounds = 0;
+        _service.PrepareTakeover(_plan.Newest);
+        if (_service.NeedsDiscard || _service.Highest > _plan.Cut || !_plan.Chain.Covers(_service.Highest))
+        {
+            _service.MarkIncomplete("a takeover discards what lies beyond the cut");
+            _discard = new DiscardWalk(_service.Store.Tables, _plan.Chain);
+        }
+        else
+        {
+            FetchOrServe(now);
+        }
+    }
+
+    // A member that has seen, or promised, a term as high as this one would refuse what is written in it.
+    private bool IsTermTooLow(Timestamp now)
+    {
+        ulong seen = 0;
+        foreach (SurveyAnswer answer in _survey.Answers)
+            seen = Math.Max(seen, Math.Max(answer.Position.Chain.CurrentTerm, answer.Position.Promised > _term ? answer.Position.Promised : 0));
+        if (seen < _term) return false;
+        if (!_request!.IsConfigured)
+        {
+            ulong term = _term;
+            _service.StandDown(null);
+            _mirror.Log(MirrorEvent.NotSynchronised, $"service {_service.Name}: term {term} is too low: a member knows of term {seen}");
+            _mirror.Roles?.OnTermTooLow(_service.Name, term, seen);
+            return true;
+        }
+        _term = seen + 1;
+        _service.StoreTerm(_term);
+        _survey.Begin(now, _term);
+        return true;
+    }
+
+    private bool MayJudge(Timestamp now)
+    {
+        TimeSpan waited = now - _started;
+        int others = _survey.Answers.Count(answer => _request!.Holders.Contains(answer.Member.Name));
+        bool isEnough = Remembering() >= Needed;
+        bool isSettled = others >= _request!.Holders.Count - 1;
+        if (isSettled && !_mirror.Group.IsRefused && (isEnough || _acceptsLoss || _request.IsConfigured || !AnyoneHolds())) return true;
+        if (_request.IsConfigured)
+        {
+            _due = _started + (waited < _options.RecoveryGrace ? _options.RecoveryGrace : _options.RecoveryLimit);
+            if (waited >= _options.RecoveryLimit) return true;
+            return waited >= _options.RecoveryGrace && (isEnough || (!_request.RanBefore && !AnyoneHolds())); // a node that never was primary has acknowledged nothing
+        }
+        bool isLate = waited >= _options.CollectDeadline;
+        _due = isLate ? Timestamp.Never : _started + _options.CollectDeadline;
+        if ((isEnough || _acceptsLoss) && (_survey.IsSettled || isLate)) return true;
+        if (isLate && !isEnough && !_saysItWaits)
+        {
+            _saysItWaits = true;
+            _mirror.Log(MirrorEvent.NotSynchronised, $"service {_service.Name}: cannot serve in term {_term} without losing acknowledged writes: {Doing}");
+        }
+        return false;
+    }
+
+    private bool AnyoneHolds() => _service.Highest != RecordVersion.None || _survey.Answers.Any(static answer => answer.Position.Highest != RecordVersion.None);
+
+    private int Remembering()
+    {
+        int self = _service.Remembers ? 1 : 0;
+        return self + _survey.Answers.Count(answer => answer.Position.Remembers && _request!.Holders.Contains(answer.Member.Name));
+    }
+
+    private void Report(TakeoverPlan plan)
+    {
+        int counted = Remembering(), answered = _survey.Answers.Count(answer => _request!.Holders.Contains(answer.Member.Name)), all = _request!.Holders.Count;
+        bool mayHaveWritten = _request.RanBefore || AnyoneHolds() || !_request.IsConfigured;
+        if (plan.IsEmpty)
+        {
+            bool isLoss = mayHaveWritten && answered < all - 1;
+            if (isLoss) Lost($"no member that answered holds anything, and {all - 1 - answered} of {all - 1} others did not answer: what they hold is lost to this term", isUnsafe: true);
+            else _mirror.Log(MirrorEvent.ColdStart, $"service {_service.Name}: cold start: no member of the group holds anything; beginning empty in term {_term}");
+            return;
+        }
+        if (counted < Needed && mayHaveWritten)
+            Lost($"only {counted} of {all} data members answered and remember what they acknowledged, and {Needed} are needed: acknowledged writes that only the others held are lost", isUnsafe: true);
+        if (plan.Passed is { } passed)
+            Lost($"{passed.Member.Name} holds the state through {passed.Position.Position} but cannot be fetched from: writes after {plan.Reach} are lost", isUnsafe: true);
+        if (plan.IsPartial)
+            Lost($"the most advanced member, {plan.Best?.Name ?? _mirror.Group.Name}, is not complete: writes after {plan.Reach} up to {plan.Cut} are kept only in part", isUnsafe: false);
+    }
+
+    private void TickDiscard(Timestamp now)
+    {
+        if (!_discard!.Step()) return;
+        _service.OnDiscarded(_discard, _plan!.Chain);
+        _discard = null;
+        FetchOrServe(now);
+    }
+
+    private void FetchOrServe(Timestamp now)
+    {
+        TakeoverPlan plan = _plan!;
+        bool isBehind = plan.Best is not null && (_service.Position < plan.Reach || _service.Highest < plan.Cut);
+        if (!isBehind && _service.Debt.IsEmpty)
+        {
+            Serve(plan.Newest, plan.Cut);
+            return;
+        }
+        GroupMember? server = plan.Best ?? plan.Second;
+        if (server is null)
+        {
+            Lost($"{_service.Debt.Keys.Count} keys whose newest writes lay beyond the cut have no older value here, and nobody else holds one", isUnsafe: false);
+            _service.Debt.Clear();
+            Serve(plan.Newest, plan.Cut);
+            return;
+        }
+        _service.MarkIncomplete($"a takeover fetches from {server.Name}");
+        BeginFetch(server, _service.SinceFor(plan.ServerFloor), now);
+    }
+
+    private void BeginFetch(GroupMember server, RecordVersion since, Timestamp now)
+    {
+        if (_rounds++ == 0) _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: recovering from {server.Name}, which holds the state through {_plan!.Reach}");
+        _fetch = _mirror.Fetch(_service, server, since, fromAnyone: true);
+        _due = now + _options.FetchTimeout;
+    }
+
+    private void TickFetch(Timestamp now)
+    {
+        // A member that is not complete may get more while it serves; each round brings less.
+        const int maxRounds = 64;
+        SnapshotFetch fetch = _fetch!;
+        fetch.Step(now);
+        _due = fetch.LastHeard + _options.FetchTimeout;
+        if (fetch.IsDone)
+        {
+            _fetch = null;
+            bool stoodStill = fetch.Begin.Position == fetch.End.Position && fetch.Begin.Highest == fetch.End.Highest;
+            if (stoodStill || _rounds >= maxRounds) Serve(_plan!.Newest, RecordVersion.Max(_plan.Cut, _plan.Newest.Clamp(RecordVersion.Max(fetch.End.Highest, _service.Highest))));
+            else BeginFetch(fetch.Server, fetch.Begin.Position, now);
+            return;
+        }
+        bool isSilent = !fetch.HasWork && now.Nanoseconds >= _due.Nanoseconds;
+        if (!fetch.HasFailed && !isSilent && fetch.Server.State != MemberState.Left) return;
+        fetch.Cancel();
+        _fetch = null;
+        if (fetch.IsBelowFloor) _service.Debt.IsWhole = true;
+        if (_failed.Contains(fetch.Server)) _failed.Clear();
+        _failed.Add(fetch.Server);
+        _mirror.Counters.Retries++;
+        _due = now + _backoff.Next();
+        _started = _due; // the members are fewer now: the wait for the others begins anew
+    }
+
+    private void Serve(TermChain chain, RecordVersion cut)
+    {
+        ulong term = _term;
+        Cancel();
+        _service.BeginTerm(chain.Begin(term, cut));
+        _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: primary in term {term}, after {cut}");
+        _mirror.Roles?.OnServing(_service.Name, term);
+    }
+
+    private void Lost(string loss, bool isUnsafe)
+    {
+        if (isUnsafe) _mirror.Counters.UnsafeRecoveries++;
+        _mirror.Log(MirrorEvent.Lost, $"service {_service.Name}: {loss}");
+    }
+}
