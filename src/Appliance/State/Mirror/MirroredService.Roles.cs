@@ -151,6 +151,7 @@ internal sealed partial class MirroredService
     internal void CommitSynchronised(IReadOnlyCollection<string> members)
     {
         _committed = members;
+        Publisher.Committed = _configuredPrimary is not null ? null : [.. members.Select(NodeId.FromName)];
         DecideShort();
         if (Role == ServiceRole.Primary) Store.OnProgress();
     }
@@ -164,8 +165,8 @@ internal sealed partial class MirroredService
         _mirror.Roles?.OnSynchronisedMembersChanged(Name);
     }
 
-    // A configured primary is followed by itself only: whoever else lacks a write cannot take over.
-    private void DecideShort() => Publisher.MayAnswerShort = _mirror.Roles is null || _committed.All(_synchronised.Contains);
+    // A configured primary is followed by itself only: it asks everyone, and whoever lacks a write cannot take over.
+    private void DecideShort() => Publisher.MayAnswerShort = _configuredPrimary is not null || _committed.All(_synchronised.Contains);
 
     private void GiveWay(ulong term, GroupMember other)
     {

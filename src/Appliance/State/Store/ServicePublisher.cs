@@ -56,6 +56,9 @@ internal sealed class ServicePublisher
     /// <summary>No write may begin: the service is being handed over.</summary>
     internal bool IsPaused { get; set; }
 
+    /// <summary>Only these members count for acknowledgements: whoever takes over asks so many of them that none is overlooked, and nobody else. Null: all do.</summary>
+    internal NodeId[]? Committed { get; set; }
+
     /// <summary>Writes may be answered by fewer members than their class asks for, where the class accepts that: nobody who lacks them can be elected.</summary>
     internal bool MayAnswerShort { get; set; } = true;
 
@@ -111,7 +114,7 @@ internal sealed class ServicePublisher
         int count = 0;
         IReadOnlyList<GroupMember> members = _group.Members; // by index: an enumerator of an interface is allocated
         for (int i = 0; i < members.Count; i++)
-            if (IsEligible(members[i])) count++;
+            if (Counts(members[i])) count++;
         return count;
     }
 
@@ -207,7 +210,7 @@ internal sealed class ServicePublisher
         int count = 0;
         IReadOnlyList<GroupMember> members = _group.Members;
         for (int i = 0; i < members.Count; i++)
-            if (IsEligible(members[i]) && members[i].AppliedThrough >= sequence) count++;
+            if (Counts(members[i]) && members[i].AppliedThrough >= sequence) count++;
         return count;
     }
 
@@ -270,7 +273,7 @@ internal sealed class ServicePublisher
         for (int i = 0; i < members.Count && count < MaxMembers; i++)
         {
             GroupMember member = members[i];
-            if (!IsEligible(member)) continue;
+            if (!Counts(member)) continue;
             int at = count++;
             while (at > 0 && _applied[at - 1] < member.AppliedThrough)
             {
@@ -282,7 +285,10 @@ internal sealed class ServicePublisher
         return count;
     }
 
-    /// <summary>A member that can acknowledge.</summary>
+    /// <summary>A member whose word counts: it can acknowledge, and whoever takes over asks it.</summary>
+    private bool Counts(GroupMember member) => IsEligible(member) && (Committed is null || Array.IndexOf(Committed, member.Node) >= 0);
+
+    /// <summary>A member that holds the complete state and is there.</summary>
     internal static bool IsEligible(GroupMember member) => member is { Role: MemberRole.Data, State: MemberState.Live, Synchronised: true };
 
     private void SendHeld(PublishOptions options, bool completes)
