@@ -38,6 +38,6 @@ done
 
 if [ "${APPLIANCE_TEST_PROFILE:-test}" = soak ]; then
   echo "== counts reached"
-  awk '{ sum[$1] += $2 } END { for (name in sum) print "  " name, sum[name] }' "$APPLIANCE_TEST_COUNTS_LOG" | sort
+  awk '{ count = $NF; $NF = ""; sum[$0] += count } END { for (name in sum) print "  " name sum[name] }' "$APPLIANCE_TEST_COUNTS_LOG" | sort
 fi
 finish

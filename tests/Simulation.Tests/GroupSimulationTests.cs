@@ -31,6 +31,8 @@ public sealed class GroupSimulationTests
         foreach (SimulationFailure failure in failures) _output.WriteLine(failure.Message);
         Assert.True(failures.Count == 0, failures.Count == 0 ? "" : failures[0].Message);
         SimulationMinimums.Assert(totals);
+        Assert.True(totals.Publishes / totals.Seeds >= TestCounts.Of("simulation.publishes"), $"{totals.Publishes} publishes in {totals.Seeds} seeds");
+        Assert.True(totals.VirtualTime / 1_000_000_000 / totals.Seeds >= TestCounts.Of("simulation.virtual-seconds"), $"{totals.VirtualTime} virtual nanoseconds in {totals.Seeds} seeds");
         TestCounts.Reached("simulation.seeds", totals.Seeds);
         TestCounts.Reached("simulation.publishes", totals.Publishes / totals.Seeds);
         TestCounts.Reached("simulation.virtual-seconds", totals.VirtualTime / 1_000_000_000 / totals.Seeds);

@@ -26,6 +26,7 @@ public sealed class Frozen_receiver
             load.Measure(other, Frozen, Window, frozen);
             lab.Lab("thaw", victim.Id);
             lab.AwaitSynchronised(TimeSpan.FromSeconds(20));
+            TestCounts.Reached("system.frozen.rounds", 1);
         }
         load.Stop();
         lab.AwaitConverged(TimeSpan.FromSeconds(20));

@@ -46,6 +46,7 @@ public sealed class Mirror_under_loss
             }
         }
 
+        TestCounts.Reached("system.mirror.commands", commands);
         LossAssert.WasReal(lab, percent);
         foreach (LabNode node in lab.Nodes)
         {

@@ -43,6 +43,15 @@ public sealed partial class The_tree
         AssertNone(Sources.Where(static path => !Read(path).EndsWith('\n') || Read(path).EndsWith("\n\n", StringComparison.Ordinal) || Read(path).Contains('\t')));
 
     [Fact]
+    public void Repeats_its_long_tests_as_often_as_counts_conf_says_and_reports_how_often_that_was()
+    {
+        string tests = string.Concat(Sources.Where(static path => path.StartsWith("tests/", StringComparison.Ordinal)).Select(Read));
+        string[] names = [.. File.ReadLines(RepositoryRoot.File("tests/counts.conf")).Where(static line => line.Length > 0 && line[0] != '#').Select(static line => line.Split(' ')[0])];
+        Assert.NotEmpty(names);
+        AssertNone(names.Where(name => !tests.Contains($"Of(\"{name}\")", StringComparison.Ordinal) || !tests.Contains($"Reached(\"{name}", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void Refers_to_documents_that_exist()
     {
         var missing = from path in Texts

@@ -33,6 +33,7 @@ public sealed class MutationTests : IClassFixture<MutationTests.Compiler>
         (ulong seed, string? failure) = FirstFailure(mutation);
         Assert.True(failure is not null, $"'{mutation.Name}' passes {Seeds} seeds: nothing depends on that rule, or no invariant watches it");
         _output.WriteLine($"seed {seed}: {failure}");
+        TestCounts.Reached("mutation.seeds (mutants caught within them)", 1);
     }
 
     private static int Seeds => TestCounts.Of("mutation.seeds");

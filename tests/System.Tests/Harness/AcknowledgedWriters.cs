@@ -52,6 +52,18 @@ internal sealed class AcknowledgedWriters : IDisposable
         return present;
     }
 
+    /// <summary>Deletes keys.</summary>
+    public static void Delete(Laboratory lab, LabNode node, IReadOnlyCollection<string> keys)
+    {
+        using RespClient client = lab.Connect(node);
+        foreach (string[] part in keys.Chunk(500))
+        {
+            foreach (string key in part) client.Queue("DEL", key);
+            client.Flush();
+            foreach (string _ in part) Assert.Equal("1", client.Read().Text);
+        }
+    }
+
     public void Dispose()
     {
         foreach (RespClient client in _clients) client.Dispose();

@@ -14,6 +14,7 @@ internal sealed partial class NodeProcess : IDisposable
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly Process _process;
     private readonly StringBuilder _log = new();
+    private bool _ended;
 
     private NodeProcess(Process process, LabNode node)
     {
@@ -77,8 +78,11 @@ internal sealed partial class NodeProcess : IDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>Ends it at once (SIGKILL), if it has not ended.</summary>
     public void Dispose()
     {
+        if (_ended) return;
+        _ended = true;
         // nsenter becomes the program: there is one process, and it is ours.
         if (!_process.HasExited) _process.Kill();
         _process.WaitForExit();

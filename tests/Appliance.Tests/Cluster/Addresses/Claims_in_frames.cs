@@ -77,7 +77,7 @@ public sealed class Claims_in_frames
             for (int change = random.Next(6); change >= 0; change--) frame[random.Next(frame.Length)] = (byte)random.Next(256);
             _ = Inspect(frame[..random.Next(frame.Length + 1)]);
         }
-        TestCounts.Reached("parser.mutations", mutations);
+        TestCounts.Reached("parser.mutations (ARP and neighbour frames)", mutations);
     }
 
     private (int Index, ConflictKind Kind)? Inspect(byte[] frame) => _detector.TryInspect(frame, out int index, out ConflictKind kind, out _) ? (index, kind) : null;

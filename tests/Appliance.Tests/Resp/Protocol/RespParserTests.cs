@@ -145,7 +145,7 @@ public sealed class The_parser
             if (one > RespParseStatus.Incomplete) refused++;
         }
         Assert.True(complete > count / 10 && refused > count / 10, $"{complete} commands, {refused} refusals: the mutations test too little");
-        TestCounts.Reached("parser.mutations resp", count);
+        TestCounts.Reached("parser.mutations (RESP)", count);
     }
 
     private static byte[] Mutate(Random random)

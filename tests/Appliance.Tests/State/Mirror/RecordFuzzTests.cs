@@ -62,6 +62,7 @@ public sealed class RecordFuzzTests
             }
         }
         Assert.Equal(before, MirrorCluster.Dump(group["b"]));
+        TestCounts.Reached("parser.mutations (requests to a server, a tenth)", count);
     }
 
     [Fact]
