@@ -16,13 +16,16 @@ internal sealed class MutantCompiler
     private const string GlobalUsings =
         "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Threading; global using System.Threading.Tasks;";
 
+    // The one native area that the engine itself uses. The generator of LibraryImport does not run here; its plain signatures need none.
+    private const string Cryptography = "src/Multicast/Interop/AesGcmContext.cs";
+
     private static readonly CSharpParseOptions ParseOptions = new(LanguageVersion.Preview);
     private readonly CSharpCompilation _original;
     private readonly Dictionary<string, SyntaxTree> _trees = new(StringComparer.Ordinal);
 
     internal MutantCompiler()
     {
-        foreach (string path in SourceFiles()) _trees.Add(path, Parse(path, File.ReadAllText(RepositoryRoot.File(path))));
+        foreach (string path in SourceFiles()) _trees.Add(path, Parse(path, Read(path)));
         CSharpCompilationOptions options = new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable);
         _original = CSharpCompilation.Create("Mutant", [.. _trees.Values, Parse("GlobalUsings.cs", GlobalUsings)], References(), options);
     }
@@ -51,13 +54,20 @@ internal sealed class MutantCompiler
         return entry.GetMethod(nameof(SimulationEntry.Run), BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string, string?>>();
     }
 
+    private static string Read(string path)
+    {
+        string text = File.ReadAllText(RepositoryRoot.File(path));
+        return path != Cryptography ? text
+            : text.Replace("[LibraryImport(", "[DllImport(", StringComparison.Ordinal).Replace("private static partial ", "private static extern ", StringComparison.Ordinal);
+    }
+
     private static SyntaxTree Parse(string path, string text) => CSharpSyntaxTree.ParseText(text, ParseOptions, path);
 
     private static IEnumerable<string> SourceFiles()
     {
         foreach (string path in Below("src/Multicast"))
         {
-            bool needsLinux = path.Contains("/Interop/", StringComparison.Ordinal) || path.Contains("/Transport/", StringComparison.Ordinal);
+            bool needsLinux = (path.Contains("/Interop/", StringComparison.Ordinal) && path != Cryptography) || path.Contains("/Transport/", StringComparison.Ordinal);
             bool isAboveEngine = Path.GetDirectoryName(path) == "src/Multicast" && File.ReadAllText(RepositoryRoot.File(path)).Contains("Appliance.Multicast.Transport", StringComparison.Ordinal);
             if (!needsLinux && !isAboveEngine) yield return path;
         }
