@@ -35,7 +35,7 @@ internal static class CheckCommand
             output.WriteLine($"ok       {path}: node {configuration.Node.Id} of {configuration.Group.Members.Count}, {configuration.Services.Count} services, {configuration.Listeners.Count} listeners, group-wide settings {GroupDigest.Text(configuration)[..12]}");
         foreach (Finding finding in findings)
         {
-            string word = finding.Severity switch { Severity.Ok => "ok     ", Severity.Warning => "warning", _ => "ERROR  " };
+            string word = finding.Severity switch { Severity.Ok => "ok     ", Severity.Advice => "advice ", Severity.Warning => "warning", _ => "ERROR  " };
             output.WriteLine($"{word}  {finding.Subject}: {finding.Message}");
             if (finding.Fix is not null && finding.Severity != Severity.Ok) output.WriteLine($"           fix: {finding.Fix}");
         }

@@ -24,6 +24,16 @@ public enum GroupSecurity
     None,
 }
 
+/// <summary>What is done where a host cannot carry the guard, the fence in the kernel (docs/decisions/0005-kernel-guard.md).</summary>
+public enum GuardDemand
+{
+    /// <summary>The host is not fit to be a primary.</summary>
+    Required,
+
+    /// <summary>It does without, and says so.</summary>
+    BestEffort,
+}
+
 /// <summary>[group] of appliance.conf: alike on all nodes but for what names this host's network card and files.</summary>
 public sealed record GroupOptions
 {
@@ -73,6 +83,9 @@ public sealed record GroupOptions
 
     /// <summary>For how long a primary may act on the newest confirmation. 150 ms: well below dead-after, so that it has stopped before another may start.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromMilliseconds(150);
+
+    /// <summary>Whether a host must carry the guard. Required: without it a frozen primary's kernel goes on answering for an address that another node has taken (E8).</summary>
+    public GuardDemand Guard { get; init; } = GuardDemand.Required;
 
     /// <summary>Bytes that this node keeps to repair what others missed, and to which it lets them lag. 64 MiB: half a second of a 1 Gbit/s network.</summary>
     public ByteSize Window { get; init; } = ByteSize.OfMebibytes(64);

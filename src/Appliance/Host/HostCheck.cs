@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Net;
+using Appliance.Cluster.Addresses;
 using Appliance.Configuration;
+using Appliance.Interop;
 using Appliance.Multicast;
 
 namespace Appliance.Host;
@@ -10,6 +12,9 @@ internal enum Severity
 {
     /// <summary>As it should be.</summary>
     Ok,
+
+    /// <summary>Better otherwise; everything works as it is.</summary>
+    Advice,
 
     /// <summary>The node runs, but not as well as it could.</summary>
     Warning,
@@ -34,7 +39,7 @@ internal static class HostCheck
     internal static IReadOnlyList<Finding> Examine(ApplianceConfiguration configuration) =>
     [
         .. ExamineNetwork(configuration), .. ExamineKeys(configuration), .. ExamineDirectories(configuration),
-        .. ExamineListeners(configuration), .. ExamineCapabilities(configuration), .. ExamineKernel(),
+        .. ExamineListeners(configuration), .. AddressCheck.Examine(configuration), .. PermissionCheck.Examine(configuration), .. ExamineKernel(),
     ];
 
     private static IEnumerable<Finding> ExamineNetwork(ApplianceConfiguration configuration)
@@ -46,15 +51,16 @@ internal static class HostCheck
         if (holder is null) yield return new(Severity.Error, $"address {own}", "no network card has it, although [group] members gives it to this node", $"ip address add {own}/24 dev CARD");
         if (name.Length == 0) yield break;
         string subject = $"interface {name}";
-        if (!HostFacts.InterfaceExists(name))
+        using var socket = new RouteSocket(); // netlink: /sys may show the network cards of another namespace
+        if (LinkTable.TryFind(socket, name) is not { } link)
         {
             yield return new(Severity.Error, subject, "does not exist");
             yield break;
         }
         if (holder is not null && holder != name) yield return new(Severity.Error, subject, $"has not this member's address {own}: that is at {holder}");
-        if (group.Transport == GroupTransport.Multicast && !HostFacts.CarriesMulticast(name)) yield return new(Severity.Error, subject, "does not carry multicast", $"ip link set {name} multicast on");
-        if (!HostFacts.HasCarrier(name)) yield return new(Severity.Warning, subject, "has no carrier: is the cable in, is the card up?", $"ip link set {name} up");
-        int mtu = HostFacts.MtuBytes(name);
+        if (group.Transport == GroupTransport.Multicast && !link.CarriesMulticast) yield return new(Severity.Error, subject, "does not carry multicast", $"ip link set {name} multicast on");
+        if (!link.HasCarrier) yield return new(Severity.Warning, subject, "has no carrier: is the cable in, is the card up?", $"ip link set {name} up");
+        int mtu = link.MtuBytes;
         yield return mtu < 1500
             ? new(Severity.Warning, subject, $"MTU {mtu}: datagrams will be smaller than on the other nodes if theirs is 1500", $"ip link set {name} mtu 1500")
             : new(Severity.Ok, subject, $"exists, MTU {mtu}, {(group.Transport == GroupTransport.Multicast ? "carries multicast" : "unicast")}");
@@ -115,33 +121,23 @@ internal static class HostCheck
         }
     }
 
-    private static IEnumerable<Finding> ExamineCapabilities(ApplianceConfiguration configuration)
-    {
-        bool root = Environment.IsPrivilegedProcess;
-        yield return Capability(HostFacts.SysNice, "CAP_SYS_NICE", configuration.Node.Realtime, "heartbeats run without SCHED_FIFO and may be late under load");
-        yield return Capability(HostFacts.IpcLock, "CAP_IPC_LOCK", configuration.Node.LockMemory, "memory is not locked and heartbeats may wait for the disk");
-        if (configuration.Node.Role == MemberRole.Data && configuration.Services.Any(static service => service.Addresses.Count > 0))
-            yield return Capability(HostFacts.NetAdmin, "CAP_NET_ADMIN", Permission.Auto, "virtual addresses cannot be set");
-        if (root && HostFacts.HasCapability(HostFacts.NetAdmin)) yield return new(Severity.Ok, "user", "root");
-    }
-
-    private static Finding Capability(int bit, string name, Permission wanted, string without)
-    {
-        if (wanted == Permission.No) return new(Severity.Ok, name, "not asked for");
-        if (HostFacts.HasCapability(bit)) return new(Severity.Ok, name, "present");
-        return new(wanted == Permission.Yes ? Severity.Error : Severity.Warning, name, $"absent: {without}", $"AmbientCapabilities={name} in the service's unit");
-    }
-
     private static IEnumerable<Finding> ExamineKernel()
     {
         foreach (string setting in new[] { "net.core.rmem_max", "net.core.wmem_max" })
         {
             string? value = HostFacts.Sysctl(setting);
             if (value is null || !long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out long bytes)) continue; // a network namespace does not show it
-            bool enough = bytes >= ReceiveBufferBytes || HostFacts.HasCapability(HostFacts.NetAdmin); // SO_RCVBUFFORCE
+            bool enough = bytes >= ReceiveBufferBytes || Capabilities.Has(Capabilities.NetAdmin); // SO_RCVBUFFORCE
             yield return enough
                 ? new(Severity.Ok, setting, $"{bytes} bytes")
                 : new(Severity.Warning, setting, $"{bytes} bytes: bursts will be dropped and repaired", $"sysctl -w {setting}={ReceiveBufferBytes}");
         }
+        if (HostFacts.ClockSource() is not { } clock) yield break;
+        const string file = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+        string[] slow = ["acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies", "xen"];
+        string? better = clock.Available.Split(' ').FirstOrDefault(source => source.Length > 0 && !slow.Contains(source));
+        yield return !slow.Contains(clock.Current)
+            ? new(Severity.Ok, "clock source", clock.Current)
+            : new(Severity.Warning, "clock source", $"{clock.Current}: every look at the clock is a system call, and leases look often", better is null ? null : $"echo {better} > {file}");
     }
 }

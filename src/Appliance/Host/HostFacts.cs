@@ -7,16 +7,15 @@ namespace Appliance.Host;
 /// <summary>What this host's kernel says about itself, read from /proc and /sys.</summary>
 internal static class HostFacts
 {
-    private const int MulticastFlag = 0x1000, LoopbackFlag = 0x8; // linux/if.h IFF_MULTICAST, IFF_LOOPBACK
-
-    /// <summary>Bit numbers of linux/capability.h.</summary>
-    internal const int NetAdmin = 12, NetRaw = 13, IpcLock = 14, SysNice = 23;
-
-    /// <summary>Whether this process has a capability.</summary>
-    internal static bool HasCapability(int bit)
+    /// <summary>Name of the network card that a floating address belongs to: the one whose network contains it, the smallest network if there are several; null when there is none.</summary>
+    internal static string? InterfaceFor(IPAddress address)
     {
-        string line = File.ReadLines("/proc/self/status").First(static line => line.StartsWith("CapEff:", StringComparison.Ordinal));
-        return ((ulong.Parse(line.AsSpan(7).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) >> bit) & 1) != 0;
+        var owners = from card in NetworkInterface.GetAllNetworkInterfaces()
+                     from owned in card.GetIPProperties().UnicastAddresses
+                     where owned.Address.AddressFamily == address.AddressFamily && new IPNetwork(Masked(owned.Address, owned.PrefixLength), owned.PrefixLength).Contains(address)
+                     orderby owned.PrefixLength descending
+                     select card.Name;
+        return owners.FirstOrDefault();
     }
 
     /// <summary>Name of the network card that has an address; null when none has.</summary>
@@ -26,22 +25,6 @@ internal static class HostFacts
     /// <summary>All of 127.0.0.0/8 is the loopback card's, although only one address is written there.</summary>
     private static bool IsLoopback(NetworkInterface card, IPAddress address) => card.NetworkInterfaceType == NetworkInterfaceType.Loopback && IPAddress.IsLoopback(address);
 
-    /// <summary>Whether a network card exists.</summary>
-    internal static bool InterfaceExists(string name) => Directory.Exists($"/sys/class/net/{name}");
-
-    /// <summary>Whether the card sends and receives multicast. The loopback card does without saying so.</summary>
-    internal static bool CarriesMulticast(string name) => (Flags(name) & (MulticastFlag | LoopbackFlag)) != 0;
-
-    /// <summary>Whether there is a link; false for a card that is down or whose cable is out.</summary>
-    internal static bool HasCarrier(string name)
-    {
-        string state = Read($"/sys/class/net/{name}/operstate");
-        return state is "up" or "unknown"; // virtual cards and lo do not report
-    }
-
-    /// <summary>Largest packet in bytes.</summary>
-    internal static int MtuBytes(string name) => int.Parse(Read($"/sys/class/net/{name}/mtu"), CultureInfo.InvariantCulture);
-
     /// <summary>A kernel setting, for example <c>net.core.rmem_max</c>; null when the kernel has none of that name.</summary>
     internal static string? Sysctl(string name)
     {
@@ -49,7 +32,27 @@ internal static class HostFacts
         return File.Exists(path) ? Read(path) : null;
     }
 
-    private static int Flags(string name) => Convert.ToInt32(Read($"/sys/class/net/{name}/flags"), 16);
+    /// <summary>The soft limit of a resource as /proc/self/limits names it, for example <c>Max open files</c>; <see cref="long.MaxValue"/> when unlimited.</summary>
+    internal static long Limit(string resource)
+    {
+        string line = File.ReadLines("/proc/self/limits").First(line => line.StartsWith(resource, StringComparison.Ordinal));
+        string soft = line[resource.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0];
+        return soft == "unlimited" ? long.MaxValue : long.Parse(soft, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The clock source that the kernel uses, and those that it could use; null when it does not say.</summary>
+    internal static (string Current, string Available)? ClockSource()
+    {
+        const string directory = "/sys/devices/system/clocksource/clocksource0";
+        return Directory.Exists(directory) ? (Read($"{directory}/current_clocksource"), Read($"{directory}/available_clocksource")) : null;
+    }
+
+    private static IPAddress Masked(IPAddress address, int prefixLength)
+    {
+        byte[] bytes = address.GetAddressBytes();
+        for (int i = 0; i < bytes.Length; i++) bytes[i] &= (byte)~(0xff >> Math.Clamp(prefixLength - 8 * i, 0, 8));
+        return new IPAddress(bytes);
+    }
 
     private static string Read(string path) => File.ReadAllText(path).Trim();
 }

@@ -5,7 +5,7 @@ namespace Appliance.Interop;
 /// <summary>Effective capabilities of this process (capabilities(7)), from /proc/self/status.</summary>
 internal static class Capabilities
 {
-    internal const int NetAdmin = 12, NetRaw = 13, SysAdmin = 21, Bpf = 39;
+    internal const int NetBindService = 10, NetAdmin = 12, NetRaw = 13, IpcLock = 14, SysAdmin = 21, SysNice = 23, Bpf = 39;
 
     /// <summary>The capability is effective.</summary>
     internal static bool Has(int capability) => (Effective() >> capability & 1) != 0;

@@ -60,6 +60,9 @@ internal static unsafe partial class KernelObjects
     /// <summary>umount2(2), lazily.</summary>
     internal static int Unmount(string path) => Result(umount2(path, 2));
 
+    /// <summary>umount2(2), only when nobody uses it: EBUSY otherwise.</summary>
+    internal static int UnmountIdle(string path) => Result(umount2(path, 0));
+
     /// <summary>Opens a directory to lock it.</summary>
     internal static int OpenDirectory(string path) => Result(open(path, DirectoryOnly | CloseOnExec, 0));
 
@@ -71,6 +74,9 @@ internal static unsafe partial class KernelObjects
 
     /// <summary>mkdir(2) with mode 0700. EEXIST when it is there.</summary>
     internal static int MakePrivateDirectory(string path) => Result(mkdir(path, 0x1c0));
+
+    /// <summary>rmdir(2): only an empty directory goes.</summary>
+    internal static int RemoveDirectory(string path) => Result(rmdir(path));
 
     /// <summary>rename(2): replaces the target atomically.</summary>
     internal static int Rename(string from, string to) => Result(rename(from, to));
@@ -106,6 +112,9 @@ internal static unsafe partial class KernelObjects
 
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int mkdir(string path, uint mode);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int rmdir(string path);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int flock(int descriptor, int operation);

@@ -12,13 +12,14 @@ internal static class UnprivilegedUser
     internal static string ReadableCopy => Copied.Value;
 
     /// <summary>setpriv(1) with its arguments; the program's follow.</summary>
-    internal static IReadOnlyList<string> Launcher
+    internal static IReadOnlyList<string> Launcher => LauncherWithout("");
+
+    /// <summary>The same without one of the unit's capabilities.</summary>
+    internal static IReadOnlyList<string> LauncherWithout(string capability)
     {
-        get
-        {
-            string capabilities = "-all," + string.Join(',', The_unit.Value("AmbientCapabilities").Split(' ').Select(static name => $"+{name["CAP_".Length..].ToLowerInvariant()}"));
-            return ["setpriv", $"--reuid={Name}", "--regid=nogroup", "--clear-groups", "--no-new-privs", $"--inh-caps={capabilities}", $"--ambient-caps={capabilities}", $"--bounding-set={capabilities}"];
-        }
+        IEnumerable<string> names = The_unit.Value("AmbientCapabilities").Split(' ').Where(name => name != capability);
+        string capabilities = "-all," + string.Join(',', names.Select(static name => $"+{name["CAP_".Length..].ToLowerInvariant()}"));
+        return ["setpriv", $"--reuid={Name}", "--regid=nogroup", "--clear-groups", "--no-new-privs", $"--inh-caps={capabilities}", $"--ambient-caps={capabilities}", $"--bounding-set={capabilities}"];
     }
 
     /// <summary>Lets a directory and all in it belong to that user.</summary>

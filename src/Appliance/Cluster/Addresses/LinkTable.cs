@@ -10,7 +10,7 @@ internal static class LinkTable
     private const ushort NewLink = 16, GetLink = 18;
     private const ushort AttributeAddress = 1, AttributeName = 3, AttributeMtu = 4, AttributeMask = 29;
     private const int InformationBytes = 16, NameBytes = 16;
-    private const uint Up = 0x1, LowerUp = 0x10000;
+    private const uint Up = 0x1, Loopback = 0x8, Multicast = 0x1000, LowerUp = 0x10000;
     private const uint WithoutStatistics = 1 << 3;                 // RTEXT_FILTER_SKIP_STATS: shorter answers
 
     /// <summary>The interface of that name.</summary>
@@ -89,7 +89,7 @@ internal static class LinkTable
             else if (attributes.Type == AttributeMtu) mtu = (int)attributes.UInt32;
         }
         bool up = (flags & Up) != 0;
-        return new NetworkLink(askedFor ?? name, index, hardware, mtu, kind, up, up && (flags & LowerUp) != 0);
+        return new NetworkLink(askedFor ?? name, index, hardware, mtu, kind, up, up && (flags & LowerUp) != 0, (flags & (Multicast | Loopback)) != 0);
     }
 
     private static string Names(RouteSocket socket)

@@ -10,7 +10,8 @@ namespace Appliance.Cluster.Addresses;
 /// <param name="Kind">ARPHRD_ number (uapi/linux/if_arp.h).</param>
 /// <param name="IsUp">Switched on by the administrator.</param>
 /// <param name="HasCarrier">Switched on, and the cable is in.</param>
-internal sealed record NetworkLink(string Name, int Index, PhysicalAddress HardwareAddress, int MtuBytes, int Kind, bool IsUp, bool HasCarrier)
+/// <param name="CarriesMulticast">Sends and receives multicast; loopback does without saying so.</param>
+internal sealed record NetworkLink(string Name, int Index, PhysicalAddress HardwareAddress, int MtuBytes, int Kind, bool IsUp, bool HasCarrier, bool CarriesMulticast)
 {
     private const int Ethernet = 1, Loopback = 772;
 

@@ -54,6 +54,17 @@ internal sealed class GuardPins : IDisposable
     /// <exception cref="GuardException">Another process holds the guard.</exception>
     internal static GuardPins? TryOpen(GuardOptions options) => Directory.Exists(PathOf(options)) ? Lock(PathOf(options)) : null;
 
+    /// <summary>A bpffs is mounted where the path leads.</summary>
+    internal static bool IsMounted(string pinPath) => KernelObjects.IsOnBpfFileSystem(NearestExisting(pinPath));
+
+    /// <summary>Removes the directory at the path, and the bpffs if it was mounted for it; what another process uses meanwhile stays.</summary>
+    internal static void GiveBack(string pinPath, bool wasMounted)
+    {
+        string mountPoint = MountPoint(pinPath);
+        if (wasMounted || pinPath != mountPoint) _ = KernelObjects.RemoveDirectory(pinPath);
+        if (!wasMounted && KernelObjects.UnmountIdle(mountPoint) >= 0 && mountPoint != DefaultMount) _ = KernelObjects.RemoveDirectory(mountPoint);
+    }
+
     /// <summary>Whether a bpffs is at the path, lasts, and takes this process's pins; null when all is well, otherwise one sentence.</summary>
     internal static string? Obstacle(string pinPath)
     {

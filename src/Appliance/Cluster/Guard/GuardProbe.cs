@@ -26,7 +26,7 @@ internal sealed class GuardProbe
     internal GuardAttachment Attachment { get; private set; }
 
     /// <summary>Looks, and where permitted tries: installs a guard on the loopback link of a network namespace that exists for the trial alone, sees it drop and pass a packet, and removes it. Nothing
-    /// remains but the bpffs, if it had to be mounted.</summary>
+    /// remains: not even the bpffs, if it had to be mounted.</summary>
     /// <param name="options">As they will be used.</param>
     internal static GuardProbe Run(GuardOptions options)
     {
@@ -50,7 +50,7 @@ internal sealed class GuardProbe
     {
         var trial = options with { Name = $"probe-{Environment.ProcessId}-{Guid.NewGuid():n}", Attachment = Attachment };
         string? obstacle = null;
-        bool permitted = true;
+        bool permitted = true, wasMounted = GuardPins.IsMounted(options.PinPath), wasThere = Directory.Exists(options.PinPath);
         var thread = new Thread(() =>
         {
             int unshared = NetworkNamespaces.Unshare();
@@ -59,6 +59,7 @@ internal sealed class GuardProbe
         });
         thread.Start();
         thread.Join();
+        if (permitted && !(wasMounted && wasThere)) GuardPins.GiveBack(options.PinPath, wasMounted);
         Add("trial", obstacle, permitted ? $"a packet was dropped and a packet passed by {Attachment}" : "not made, it needs CAP_SYS_ADMIN");
     }
 

@@ -246,6 +246,7 @@ public sealed class Installing_the_guard
     [RootFact]
     public void The_probe_tries_the_guard_and_leaves_nothing()
     {
+        using var pair = new HostAndClient();
         using var place = new GuardPlace(GuardAttachment.Automatic);
         foreach (GuardAttachment attachment in new[] { GuardAttachment.Tcx, GuardAttachment.Clsact })
         {
@@ -253,8 +254,11 @@ public sealed class Installing_the_guard
             Assert.True(probe.CanCarry, string.Join("; ", probe.Findings.Where(static finding => !finding.IsGood)));
             Assert.Equal(attachment, probe.Attachment);
             Assert.Equal($"a packet was dropped and a packet passed by {attachment}", probe.Findings[^1].Detail);
-            Assert.Empty(Directory.GetDirectories(place.Options.PinPath));
+            Assert.False(Directory.Exists(place.Options.PinPath));
         }
+        place.Install(pair, Service).Dispose();
+        Assert.True(GuardProbe.Run(place.Options).CanCarry);
+        Assert.Equal([place.Directory], Directory.GetDirectories(place.Options.PinPath));  // the bpffs of an installed guard stays
     }
 
     [RootTheory]
