@@ -54,14 +54,14 @@ internal sealed class Contender
         if (_state.Role == ElectionRole.None) return;
         if (section.Role == ElectionRole.Primary && IsAboveOurs(peer, section))
         {
-            if (_state.Role == ElectionRole.Primary) Lose(LeaseLoss.Superseded, NodeId.None);
+            if (_state.Role == ElectionRole.Primary) Lose(_context.Now < LeaseUntil ? LeaseLoss.Superseded : LeaseLoss.Expired, NodeId.None);
             else Withdraw();
             return;
         }
         if (section.Term != _state.Term || section.Bound != _context.SelfSlot) return;
         if (section.BoundSent < (ulong)_claimedSince.Nanoseconds || section.BoundSent > (ulong)_context.Now.Nanoseconds) return;
         if (_context.View.IsOlderThan(peer.ViewTerm, peer.ViewNumber)) return;             // it counts by a view that we do not know yet
-        if (_state.Role == ElectionRole.Candidate && section.Set.IsNewerThan(_state.Set) && !_state.TryTake(section.Set)) return;
+        if (_state.Role == ElectionRole.Candidate && section.Set.IsNewerThan(_state.Set)) _state.Take(section.Set);
         _echoes[peer.Slot] = Math.Max(_echoes[peer.Slot], section.BoundSent);
         Count();
     }
@@ -133,6 +133,14 @@ internal sealed class Contender
         }
     }
 
+    /// <summary>What was voted or proposed could not be stored: nobody has heard of it, and it is void.</summary>
+    internal void OnNotStored()
+    {
+        if (_state.Role == ElectionRole.Candidate) Withdraw();
+        _sets.Forget();
+        _notBefore = _context.Now + _context.Options.DeadAfter;
+    }
+
     private bool IsAboveOurs(ElectionPeer peer, in ServiceSection section)
     {
         if (section.Term != _state.Term) return section.Term > _state.Term;
@@ -152,11 +160,7 @@ internal sealed class Contender
         }
         _ = _voter.Eligible(out _kind);
         if (consent) _kind = ElectionKind.HandOver;
-        if (!_voter.TryVoteForSelf(term + 1))
-        {
-            _notBefore = _context.Now + _context.Options.DeadAfter;
-            return;
-        }
+        _voter.VoteForSelf(term + 1);
         _state.Role = ElectionRole.Candidate;
         _claimedSince = _context.Now;
         _candidateUntil = _context.Now + _context.Options.DeadAfter / 2;

@@ -20,6 +20,8 @@ internal sealed class ElectionEngine
     private readonly ServiceSection[] _sections, _published;
     private readonly ViewKeeper _views;
     private readonly byte[] _buffer = new byte[BeatExtension.MaxBytes];
+    private readonly Dictionary<string, VoteRecord> _votes;
+    private bool _toldNotStored;
     private Timestamp _publishedUntil;
     private GroupView? _publishedView;
     private bool _showsView;
@@ -39,12 +41,13 @@ internal sealed class ElectionEngine
         if (errors.Length > 0) throw new ArgumentException(string.Join("; ", errors), nameof(options));
         _context = new ElectionContext(options, store, sink, now);
         _context.Use(store.ReadView() ?? ViewKeeper.Bootstrap(options));
+        _votes = new Dictionary<string, VoteRecord>(store.ReadVotes());
         _context.States = new ServiceState[_context.SectionCount];
         _elections = new ServiceElection[_context.SectionCount];
         for (int i = 0; i < _elections.Length; i++)
         {
             ElectionService service = i < options.Services.Count ? options.Services[i] : new ElectionService { Name = "group", HoldsState = false };
-            _context.States[i] = new ServiceState(_context, i, service);
+            _context.States[i] = new ServiceState(_context, i, service, _votes.GetValueOrDefault(service.Name, VoteRecord.None));
             _elections[i] = new ServiceElection(_context, _context.States[i]);
         }
         _sections = new ServiceSection[_elections.Length];
@@ -258,9 +261,37 @@ internal sealed class ElectionEngine
         foreach (ServiceElection election in _elections) election.OnView(before, after);
     }
 
+    // All votes of one moment go to the disk together, and only then to the others.
+    private void Store()
+    {
+        bool any = false;
+        foreach (ServiceState state in _context.States) any |= state.MustBeStored;
+        if (!any) return;
+        foreach (ServiceState state in _context.States)
+            if (state.MustBeStored) _votes[state.Options.Name] = state.Record;
+        bool isStored = true;
+        try
+        {
+            _context.Store.WriteVotes(_votes);
+        }
+        catch (IOException error)
+        {
+            isStored = false;
+            if (!_toldNotStored) _context.Sink.Log(ElectionEvent.Warning, $"this node cannot vote: its votes could not be stored: {error.Message}");
+        }
+        _toldNotStored = !isStored;
+        foreach (ServiceElection election in _elections)
+        {
+            if (!election.State.MustBeStored) continue;
+            election.State.OnStored(isStored);
+            if (!isStored) election.OnNotStored();
+        }
+    }
+
     // Everything a node says is standing information; it is published again when it changes, and in a hurry when somebody may wait for it.
     private void Publish()
     {
+        Store();
         bool changed = _publication == 0, urgent = false;
         Timestamp until = Timestamp.Never;
         for (int i = 0; i < _elections.Length; i++)

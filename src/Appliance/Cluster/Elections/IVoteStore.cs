@@ -17,14 +17,14 @@ internal sealed record VoteRecord(uint Term, NodeId VotedFor, uint SetTerm, uint
 /// <summary>Votes, synchronised sets and the group's view, which outlive a restart. Loop thread.</summary>
 internal interface IVoteStore
 {
-    /// <summary>What was stored for a service; <see cref="VoteRecord.None"/> if nothing ever was.</summary>
+    /// <summary>What was stored, by service; empty if nothing ever was.</summary>
     /// <exception cref="IOException">It is there but cannot be read.</exception>
-    /// <exception cref="InvalidDataException">What is there is no vote.</exception>
-    VoteRecord ReadVote(string service);
+    /// <exception cref="InvalidDataException">What is there are no votes.</exception>
+    IReadOnlyDictionary<string, VoteRecord> ReadVotes();
 
-    /// <summary>Stores it; it survives a loss of power when the call returns.</summary>
-    /// <exception cref="IOException">It cannot be stored: the vote must not be given.</exception>
-    void WriteVote(string service, VoteRecord vote);
+    /// <summary>Stores the records of all services, once for all votes of one moment; they survive a loss of power when the call returns.</summary>
+    /// <exception cref="IOException">They cannot be stored: what is new in them must not be said to anybody.</exception>
+    void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes);
 
     /// <summary>The newest view; null if none ever was stored.</summary>
     /// <exception cref="IOException">It is there but cannot be read.</exception>

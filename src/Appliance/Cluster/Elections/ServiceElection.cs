@@ -103,7 +103,15 @@ internal sealed class ServiceElection
         if (State.Role != ElectionRole.Primary || _context.Now >= _contender.LeaseUntil) return "this node is not the primary";
         if ((members >> _context.SelfSlot & 1) == 0) return "the primary itself must be in its synchronised set";
         if ((members & ~_context.View.Data) != 0) return "only data members of the group can be in a synchronised set";
-        return _contender.Sets.Propose(members) ? null : "it could not be stored";
+        _contender.Sets.Propose(members);
+        return null;
+    }
+
+    /// <summary>What was voted or proposed could not be stored.</summary>
+    internal void OnNotStored()
+    {
+        _contender.OnNotStored();
+        _voter.OnNotStored();
     }
 
     /// <summary>The slots mean other nodes now.</summary>

@@ -6,22 +6,21 @@ namespace Appliance.Cluster.Elections;
 internal sealed class ServiceState
 {
     private readonly ElectionContext _context;
-    private IReadOnlyList<NodeId> _storedMembers;
+    private IReadOnlyList<NodeId> _setMembers;
+    private SynchronisedSet _storedSet;
 
-    /// <exception cref="IOException">The vote cannot be read.</exception>
-    /// <exception cref="InvalidDataException">The vote is damaged.</exception>
-    internal ServiceState(ElectionContext context, int index, ElectionService options)
+    internal ServiceState(ElectionContext context, int index, ElectionService options, VoteRecord vote)
     {
         _context = context;
         Index = index;
         Options = options;
-        VoteRecord vote = context.Store.ReadVote(options.Name);
         (Term, VotedFor) = (vote.Term, vote.VotedFor);
-        _storedMembers = vote.SetMembers;
+        _setMembers = vote.SetMembers;
         ushort members = 0;
         foreach (NodeId member in vote.SetMembers)
             if (context.View.SlotOf(member) is >= 0 and int slot) members |= (ushort)(1 << slot);
         Set = vote.SetTerm == 0 && vote.SetNumber == 0 ? new SynchronisedSet(0, 0, context.View.Data) : new SynchronisedSet(vote.SetTerm, vote.SetNumber, members);
+        _storedSet = Set;
     }
 
     /// <summary>Its number.</summary>
@@ -68,24 +67,36 @@ internal sealed class ServiceState
     /// <summary>Follows a term in which others elected someone: nothing that must outlive a restart.</summary>
     internal void Follow(uint term) => Term = Math.Max(Term, term);
 
-    /// <summary>Votes: stored before it returns true, and before anybody hears of it.</summary>
-    internal bool TryVote(uint term, NodeId candidate)
+    /// <summary>What must not be forgotten.</summary>
+    internal VoteRecord Record => new(Term, VotedFor, Set.Term, Set.Number, _setMembers);
+
+    /// <summary>There is something to be stored before anything is said.</summary>
+    internal bool MustBeStored { get; private set; }
+
+    /// <summary>Votes; it is stored before anybody hears of it.</summary>
+    internal void Vote(uint term, NodeId candidate)
     {
-        if (!TryStore(term, candidate, Set, _storedMembers)) return false;
         (Term, VotedFor) = (term, candidate);
-        return true;
+        MustBeStored = true;
     }
 
-    /// <summary>Takes over a newer synchronised set: stored before it returns true, and before anybody hears of it.</summary>
-    internal bool TryTake(SynchronisedSet set)
+    /// <summary>Takes over a newer synchronised set; it is stored before anybody hears of it.</summary>
+    internal void Take(SynchronisedSet set)
     {
         List<NodeId> members = [];
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
             if (set.Contains(slot)) members.Add(_context.View.NodeOf(slot));
-        if (!TryStore(Term, VotedFor, set, members)) return false;
         Set = set;
-        _storedMembers = members;
-        return true;
+        _setMembers = members;
+        MustBeStored = true;
+    }
+
+    /// <summary>The record is stored, or could not be: then what was new in it is void, but for the term, which is not used again.</summary>
+    internal void OnStored(bool isStored)
+    {
+        MustBeStored = false;
+        if (isStored) _storedSet = Set;
+        else Set = _storedSet;
     }
 
     /// <summary>The slots mean other nodes now: whoever is no member any more leaves the set, and whoever was added comes to a set that nobody has proposed yet.</summary>
@@ -99,19 +110,6 @@ internal sealed class ServiceState
         }
         bool unproposed = Set is { Term: 0, Number: 0 };
         Set = Set with { Members = unproposed ? after.Data : members };
-    }
-
-    private bool TryStore(uint term, NodeId votedFor, SynchronisedSet set, IReadOnlyList<NodeId> members)
-    {
-        try
-        {
-            _context.Store.WriteVote(Options.Name, new VoteRecord(term, votedFor, set.Term, set.Number, members));
-            return true;
-        }
-        catch (IOException error)
-        {
-            _context.Sink.Log(ElectionEvent.Warning, $"service {Options.Name}: this node cannot vote: {error.Message}");
-            return false;
-        }
+        _storedSet = _storedSet.IsSameAs(Set) ? Set : _storedSet with { Members = (ushort)(_storedSet.Members & after.Data) };
     }
 }

@@ -19,18 +19,18 @@ internal sealed class SetProposals
     /// <summary>A new primary states the set under its own term: what an earlier one proposed and nobody committed is so either taken up or void.</summary>
     internal void Begin(ushort members)
     {
-        if (_state.Options.HoldsState) _isPending = _state.TryTake(new SynchronisedSet(_state.Term, 1, members));
+        if (!_state.Options.HoldsState) return;
+        _state.Take(new SynchronisedSet(_state.Term, 1, members));
+        _isPending = true;
     }
 
     /// <summary>Proposes another set.</summary>
-    /// <returns>False when it could not be stored.</returns>
-    internal bool Propose(ushort members)
+    internal void Propose(ushort members)
     {
-        if (_state.Set.Term == _state.Term && _state.Set.Members == members) return true;
+        if (_state.Set.Term == _state.Term && _state.Set.Members == members) return;
         uint number = _state.Set.Term == _state.Term ? _state.Set.Number + 1 : 1;
-        if (!_state.TryTake(new SynchronisedSet(_state.Term, number, members))) return false;
+        _state.Take(new SynchronisedSet(_state.Term, number, members));
         _isPending = true;
-        return true;
     }
 
     /// <summary>This node is no longer primary.</summary>

@@ -87,7 +87,7 @@ internal sealed class Voter
                 heard |= bit;
                 if (section.Term == 0) fresh++;
                 if ((section.Flags & SectionFlags.Recovering) == 0) synchronised |= bit;
-                claimed |= section.Role != ElectionRole.None && section.Term >= _state.Term;
+                claimed |= section.Role == ElectionRole.Primary && section.Term >= _state.Term;
             }
         }
         synchronised &= data;
@@ -121,15 +121,22 @@ internal sealed class Voter
             case ElectionRole.Candidate: OnRequest(peer, section); break;
             default: break;
         }
-        if (section.Role == ElectionRole.Primary && peer.Node == Bound && section.Term == _state.Term && section.Set.IsNewerThan(_state.Set)) _state.TryTake(section.Set);
+        if (section.Role == ElectionRole.Primary && peer.Node == Bound && section.Term == _state.Term && section.Set.IsNewerThan(_state.Set)) _state.Take(section.Set);
     }
 
     /// <summary>Votes for this node itself.</summary>
-    internal bool TryVoteForSelf(uint term)
+    internal void VoteForSelf(uint term)
     {
-        if (!_state.TryVote(term, _context.Self)) return false;
+        _state.Vote(term, _context.Self);
         Unbind();
-        return true;
+    }
+
+    /// <summary>A vote could not be stored: nobody has heard of it, and it is void.</summary>
+    internal void OnNotStored()
+    {
+        if (BoundToPrimary) return;
+        Unbind();
+        FreeSince = _context.Now;
     }
 
     /// <summary>This node claims no longer: it is free, or consents to one member for as long as others that have not heard of it are bound.</summary>
@@ -192,7 +199,7 @@ internal sealed class Voter
             return;
         }
         if (section.Term <= _state.Term || peer.Slot < 0 || (Supports >> peer.Slot & 1) == 0) return;
-        if (!_state.TryVote(section.Term, peer.Node)) return;
+        _state.Vote(section.Term, peer.Node);
         Bind(peer);
         BoundToPrimary = false;
     }

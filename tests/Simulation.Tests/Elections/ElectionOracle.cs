@@ -1,0 +1,112 @@
+using Appliance.Cluster.Elections;
+using Appliance.Multicast;
+using Appliance.Tests.Simulation.Oracle;
+
+namespace Appliance.Tests.Simulation.Elections;
+
+/// <summary>Knows from outside what must hold: leases in true time, terms, acknowledged writes, cuts, and that a primary comes soon (ARCHITECTURE 6, invariants).</summary>
+internal sealed class ElectionOracle
+{
+    private readonly ElectionWorld _world;
+    private readonly Timestamp[,] _leases;
+    private readonly HashSet<(int Service, uint Term)> _elected = [];
+    private readonly List<Entry>[] _entries;
+    private readonly Entry?[] _acknowledged;
+    private readonly long[] _missingSince;
+
+    internal ElectionOracle(ElectionWorld world)
+    {
+        _world = world;
+        int services = world.Plan.Services + 1;
+        _leases = new Timestamp[world.Plan.Nodes, services];
+        _entries = new List<Entry>[services];
+        for (int i = 0; i < services; i++) _entries[i] = [];
+        _acknowledged = new Entry?[services];
+        _missingSince = new long[services];
+        Array.Fill(_missingSince, long.MaxValue);
+    }
+
+    /// <summary>A node may act for a service until a time on its own clock. Its kernel's guard goes on after the process: only a new process closes it.</summary>
+    internal void OnLease(int node, int service, uint term, Timestamp until)
+    {
+        if (until < _leases[node, service]) throw new InvariantViolation($"node {node} service {service}: a lease was shortened");
+        _leases[node, service] = until;
+        if (!_world.Plan.Quorum || _world.NowAt(node) >= until) return;
+        for (int other = 0; other < _world.Plan.Nodes; other++)
+        {
+            if (other != node && HasLease(other, service))
+                throw new InvariantViolation($"service {service}: node {node} in term {term} and node {other} have valid leases at one time");
+        }
+    }
+
+    /// <summary>A term has one winner.</summary>
+    internal void OnElected(int node, int service, uint term)
+    {
+        if (!_elected.Add((service, term)) && _world.Plan.Quorum) throw new InvariantViolation($"service {service}: node {node} is the second to win term {term}");
+    }
+
+    /// <summary>The lease was closed.</summary>
+    internal void OnLost(int node, int service) => _leases[node, service] = default;
+
+    /// <summary>Whether a node may act now, in true time.</summary>
+    internal bool HasLease(int node, int service) => _world.NowAt(node) < _leases[node, service];
+
+    /// <summary>A primary wrote.</summary>
+    internal Entry Write(int service, Entry? before, uint term)
+    {
+        Entry entry = new(_entries[service].Count, before, term);
+        _entries[service].Add(entry);
+        return entry;
+    }
+
+    /// <summary>A client was told that a write is kept.</summary>
+    internal void OnAcknowledged(int node, int service, Entry entry)
+    {
+        if (entry.IsCut) throw new InvariantViolation($"node {node} service {service}: a write beyond a cut was acknowledged");
+        if (!_world.Plan.Quorum) return;
+        if (!entry.Holds(_acknowledged[service])) throw new InvariantViolation($"node {node} service {service}: acknowledged {entry.Id} on a log without {_acknowledged[service]!.Id}");
+        _acknowledged[service] = entry;
+    }
+
+    /// <summary>A primary begins to serve a log: what is not in it is gone for ever.</summary>
+    internal void OnServe(int node, int service, uint term, Entry? log, bool lossExcused)
+    {
+        if (!_world.Plan.Quorum) return;
+        Entry? acknowledged = _acknowledged[service];
+        if (acknowledged is not null && !(log?.Holds(acknowledged) ?? false))
+        {
+            if (!lossExcused && _world.Plan.Promise > 0 && _world.Nodes.FirstOrDefault(other => other.Life?.Holds(service, acknowledged) ?? false) is { } holder)
+                throw new InvariantViolation($"service {service}: node {node} serves term {term} without acknowledged write {acknowledged.Id}, which node {holder.Index} holds");
+            _world.Totals.Losses++;
+            _acknowledged[service] = null;
+        }
+        HashSet<Entry> kept = [];
+        for (Entry? at = log; at is not null; at = at.Before)
+        {
+            if (at.IsCut) throw new InvariantViolation($"service {service}: node {node} serves write {at.Id} in term {term}, which lies beyond a cut");
+            kept.Add(at);
+        }
+        foreach (Entry entry in _entries[service])
+        {
+            if (kept.Contains(entry) || entry.IsCut) continue;
+            entry.IsCut = true;
+            _world.Totals.CutWrites++;
+        }
+    }
+
+    /// <summary>Nobody waits longer than ten times dead-after while a recovered majority can talk.</summary>
+    internal void CheckProgress(long time)
+    {
+        if (!_world.Plan.Quorum) return;
+        long patience = _world.Plan.DeadAfter.Ticks * 100 * 10;
+        for (int service = 0; service < _missingSince.Length; service++)
+        {
+            bool exists = false;
+            for (int node = 0; node < _world.Plan.Nodes; node++) exists |= HasLease(node, service) && _world.Nodes[node].Life is not null;
+            if (exists || !Majorities.CanTalk(_world, service)) _missingSince[service] = long.MaxValue;
+            else _missingSince[service] = Math.Min(_missingSince[service], time);
+            if (_missingSince[service] != long.MaxValue && time - _missingSince[service] > patience)
+                throw new InvariantViolation($"service {service} has no primary for {(time - _missingSince[service]) / 1e6} ms although a recovered majority can talk: {_world.Describe(service)}");
+        }
+    }
+}

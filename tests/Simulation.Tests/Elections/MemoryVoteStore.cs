@@ -1,0 +1,44 @@
+using Appliance.Cluster.Elections;
+using Appliance.Multicast;
+using Appliance.Tests.Simulation.Oracle;
+
+namespace Appliance.Tests.Simulation.Elections;
+
+/// <summary>A node's disk: it outlives its processes, and it sees that nobody votes twice.</summary>
+internal sealed class MemoryVoteStore : IVoteStore
+{
+    private readonly Dictionary<string, VoteRecord> _votes = [];
+    private GroupView? _view;
+
+    /// <summary>Called for every write: it takes time.</summary>
+    internal Action? Written { get; set; }
+
+    internal long Writes { get; private set; }
+
+    /// <inheritdoc/>
+    public IReadOnlyDictionary<string, VoteRecord> ReadVotes() => _votes;
+
+    /// <inheritdoc/>
+    public void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
+    {
+        foreach ((string service, VoteRecord vote) in votes)
+        {
+            VoteRecord before = _votes.GetValueOrDefault(service, VoteRecord.None);
+            if (vote.Term < before.Term) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} after one of term {before.Term}");
+            if (vote.Term == before.Term && vote.VotedFor != before.VotedFor) throw new InvariantViolation($"service {service}: two votes in term {vote.Term}");
+            _votes[service] = vote;
+        }
+        Writes++;
+        Written?.Invoke();
+    }
+
+    /// <inheritdoc/>
+    public GroupView? ReadView() => _view;
+
+    /// <inheritdoc/>
+    public void WriteView(GroupView view)
+    {
+        _view = view;
+        Written?.Invoke();
+    }
+}
