@@ -75,7 +75,7 @@ internal sealed class BackendPool
     public static void Release(PoolServer server) => server.Connections--;
 
     private bool IsUsable(PoolServer server, List<PoolServer>? tried) =>
-        server.Health != Health.Down && !server.IsDraining && (Options.MaxConnections == 0 || server.Connections < Options.MaxConnections) && tried?.Contains(server) != true;
+        server.Health != TargetHealth.Down && !server.IsDraining && (Options.MaxConnections == 0 || server.Connections < Options.MaxConnections) && tried?.Contains(server) != true;
 
     // Smooth weighted round robin: each gains its weight, the richest is chosen and pays what all have gained, so heavy servers do not come in bursts.
     private PoolServer? NextInTurn(List<PoolServer>? tried)

@@ -36,10 +36,7 @@ internal sealed class PoolServer
     public bool IsDraining { get; set; }
 
     /// <summary>What the checks say. Unknown counts as usable: a pool must work before its first check has ended.</summary>
-    public Health Health { get; set; } = Health.Unknown;
-
-    /// <summary>Why it is down; empty when it is not.</summary>
-    public string Why { get; set; } = "";
+    public TargetHealth Health { get; set; } = TargetHealth.Unknown;
 
     /// <summary>Connections now, those that are being made included.</summary>
     public int Connections { get; set; }
@@ -49,9 +46,6 @@ internal sealed class PoolServer
 
     /// <summary>Connects that failed.</summary>
     public long ConnectFailures { get; set; }
-
-    /// <summary>Health checks that failed.</summary>
-    public long CheckFailures { get; set; }
 
     /// <summary>Of smooth weighted round robin.</summary>
     internal long Credit { get; set; }

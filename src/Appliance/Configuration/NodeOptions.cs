@@ -42,9 +42,13 @@ public sealed record NodeOptions
     /// <summary>The process's memory is locked. Auto: a page fault in the heartbeat path is a late heartbeat, but RLIMIT_MEMLOCK may be small.</summary>
     public Permission LockMemory { get; init; } = Permission.Auto;
 
+    /// <summary>User that checks and notifications run as when the node runs as root. nobody: exists everywhere and may do nothing.</summary>
+    public string CommandUser { get; init; } = "nobody";
+
     internal IEnumerable<SettingProblem> Validate()
     {
         if (!NodeId.IsValidName(Id)) yield return new("id", $"'{Id}' is no node id: 1 to {NodeId.MaxNameLength} characters of a-z, 0-9, '-', '_', '.'");
+        if (CommandUser.Length == 0) yield return new("command-user", "is empty: name an unprivileged user, for example nobody");
         if (!Path.IsPathRooted(StateDirectory)) yield return new("state-directory", $"'{StateDirectory}' must be an absolute path: the directory in which the program is started is chance");
         if (MemoryLimit < ByteSize.OfMebibytes(64)) yield return new("memory-limit", $"{MemoryLimit} is too little: the buffers of the group alone need 64MiB");
     }

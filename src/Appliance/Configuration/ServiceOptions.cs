@@ -19,8 +19,44 @@ public sealed record ServiceOptions
     /// <summary>The node that is the primary. Empty: the first member.</summary>
     public string Primary { get; init; } = "";
 
+    /// <summary>How a node finds out whether its part of the service works, for example a proxy behind the address. None: a listener of ours that is up works.</summary>
+    [Reloadable]
+    public HealthCheckRule Check { get; init; } = HealthCheckRule.None;
+
+    /// <summary>Time between two checks. 1 s: with fall = 3 a failed proxy moves the service after 3 s.</summary>
+    [Reloadable]
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>A check that has no answer within this time has failed. 500 ms: less than the interval, and ages for what runs on the same host.</summary>
+    [Reloadable]
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Good checks in a row after which the node may serve again. 2: one may be luck.</summary>
+    [Reloadable]
+    public int Rise { get; init; } = 2;
+
+    /// <summary>Failed checks in a row after which the node yields. 3: moving a service costs its clients more than a late answer.</summary>
+    [Reloadable]
+    public int Fall { get; init; } = 3;
+
+    /// <summary>A node whose part failed stays out for so long at least. 10 s: a service that flaps must not move with every flap.</summary>
+    [Reloadable]
+    public TimeSpan HoldDown { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Program that is told of this node's role: COMMAND ROLE SERVICE TERM. None.</summary>
+    [NodeLocal, Reloadable]
+    public CommandLine Notify { get; init; } = CommandLine.None;
+
+    /// <summary>The notified program is killed after this time. 10 s: later notifications wait for it.</summary>
+    [Reloadable]
+    public TimeSpan NotifyTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     internal IEnumerable<SettingProblem> Validate()
     {
+        if (Check.Kind is HealthCheckKind.Tcp or HealthCheckKind.Http && Check.Target is null)
+            yield return new("check", $"'{Check}' needs an address: write 'tcp ADDRESS:PORT' or 'http ADDRESS:PORT PATH'");
+        foreach (SettingProblem problem in HealthCheckRule.ValidateTiming(Interval, Timeout, Rise, Fall, HoldDown)) yield return problem;
+        if (NotifyTimeout < TimeSpan.FromMilliseconds(100) || NotifyTimeout > TimeSpan.FromMinutes(5)) yield return new("notify-timeout", $"{Duration.Format(NotifyTimeout)} must be from 100ms to 5min");
         foreach (IPAddress address in Addresses.Where(static address => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) || address.IsIPv6Multicast))
             yield return new("addresses", $"{address} is no address that a node can own");
     }

@@ -29,6 +29,7 @@ internal static class SettingReader
         if (type == typeof(IPNetwork)) return Read<IPNetwork>(text, TryReadNetwork, "a network or an address, for example 10.1.0.0/16", out value);
         if (type == typeof(BackendServer)) return Read<BackendServer>(text, BackendServer.TryParse, $"address:port, with a weight from 1 to {BackendServer.MaxWeight} as address:port*3", out value);
         if (type == typeof(HealthCheckRule)) return Read<HealthCheckRule>(text, HealthCheckRule.TryParse, "a check: none, tcp, http /path, or command /program argument ...", out value);
+        if (type == typeof(CommandLine)) return Read<CommandLine>(text, CommandLine.TryParse, "the absolute path of a program with its arguments", out value);
         if (type.IsEnum) return ReadEnum(type, text, out value);
         if (ElementOf(type) is { } element) return ReadList(element, text, out value);
         throw new NotSupportedException($"settings of type {type} cannot be read");

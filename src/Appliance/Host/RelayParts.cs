@@ -1,5 +1,7 @@
 using System.Net;
 using Appliance.Backends;
+using Appliance.Cluster.Health;
+using Appliance.Cluster.Programs;
 using Appliance.Configuration;
 using Appliance.Listeners.Relay;
 using Appliance.Multicast.Transport;
@@ -15,17 +17,28 @@ namespace Appliance.Host;
 internal sealed class RelayParts : IDisposable
 {
     private readonly List<BackendPool> _pools;
+    private readonly List<PoolChecks> _checks = [];
     private readonly List<RelayListener> _listeners = [];
+    private readonly HealthChecker? _checker;
+    private readonly NotifyHooks? _hooks;
+    private volatile ApplianceConfiguration _configuration;
     private bool _started;
 
-    /// <exception cref="NodeStartException">A listener's address cannot be used.</exception>
+    /// <exception cref="NodeStartException">A listener's address or the user of commands cannot be used.</exception>
     internal RelayParts(ApplianceConfiguration configuration, ReadOnlyMemory<byte> hashSeed, ILoggerFactory loggers)
     {
+        _configuration = configuration;
         Loop = new EventLoop();
         var hash = new BuzHash(hashSeed.Span);
         _pools = [.. configuration.Backends.Select(options => new BackendPool(options, hash))];
         try
         {
+            ProgramRunner programs = Programs(configuration.Node);
+            _hooks = new NotifyHooks(programs, loggers.CreateLogger("notify"));
+            _checker = new HealthChecker(Loop, programs);
+            Health = new ServiceHealth(configuration.Services, _checker);
+            ILogger log = loggers.CreateLogger("health");
+            foreach (BackendPool pool in _pools) _checks.Add(new PoolChecks(pool, _checker, log));
             foreach (ListenerOptions options in configuration.Listeners.Where(static options => options.Type == ListenerType.Relay)) Open(configuration, options, loggers);
         }
         catch
@@ -38,8 +51,17 @@ internal sealed class RelayParts : IDisposable
     /// <summary>The loop that all of this belongs to.</summary>
     internal EventLoop Loop { get; }
 
+    /// <summary>Whether this node's part of each service works. Any thread; its event is raised on <see cref="Loop"/>.</summary>
+    internal ServiceHealth Health { get; }
+
     /// <summary>In the order of the configuration. Loop thread.</summary>
     internal IReadOnlyList<BackendPool> Pools => _pools;
+
+    /// <summary>The checks of <see cref="Pools"/>. Loop thread.</summary>
+    internal IReadOnlyList<PoolChecks> Checks => _checks;
+
+    /// <summary>Notifications; for their counters.</summary>
+    internal NotifyHooks Hooks => _hooks!;
 
     /// <summary>In the order of the configuration. Loop thread.</summary>
     internal IReadOnlyList<RelayListener> Listeners => _listeners;
@@ -51,10 +73,20 @@ internal sealed class RelayParts : IDisposable
         Loop.Start("relay");
     }
 
+    /// <summary>Tells a service's program of this node's role, soon and without waiting; nothing when it has none. Any thread.</summary>
+    internal void Notify(string service, string role, ulong term)
+    {
+        ServiceOptions? options = _configuration.Services.FirstOrDefault(options => options.Name == service);
+        if (options is { Notify.IsEmpty: false }) _hooks!.Notify(new NotifyHook(options.Notify.Words, options.NotifyTimeout), service, role, term);
+    }
+
     /// <summary>Puts a changed configuration in force. Loop thread.</summary>
     internal void Use(ApplianceConfiguration configuration)
     {
+        _configuration = configuration;
+        foreach (ServiceOptions service in configuration.Services) Health.Use(service, _checker!);
         foreach (BackendPool pool in _pools) pool.Use(configuration.Backends.First(options => options.Name == pool.Name));
+        foreach (PoolChecks checks in _checks) checks.Use();
         foreach (RelayListener listener in _listeners)
         {
             ListenerOptions options = configuration.Listeners.First(options => options.Name == listener.Options.Name);
@@ -71,6 +103,8 @@ internal sealed class RelayParts : IDisposable
             Loop.Join();
         }
         foreach (RelayListener listener in _listeners) listener.Dispose();
+        _checker?.Dispose();
+        _hooks?.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(2)); // what the last role asks for is still begun; its deadline must not hold up the end
         Loop.Dispose();
     }
 
@@ -85,6 +119,18 @@ internal sealed class RelayParts : IDisposable
         catch (IOException error)
         {
             throw new NodeStartException($"[listener {options.Name}] {error.Message}", error);
+        }
+    }
+
+    private static ProgramRunner Programs(NodeOptions node)
+    {
+        try
+        {
+            return new ProgramRunner(node.CommandUser);
+        }
+        catch (ArgumentException error)
+        {
+            throw new NodeStartException($"[node] command-user: there is no user '{node.CommandUser}'", error);
         }
     }
 

@@ -3,7 +3,7 @@ using Appliance.Multicast;
 namespace Appliance.Cluster.Health;
 
 /// <summary>What is known about a checked target.</summary>
-internal enum Health
+internal enum TargetHealth
 {
     /// <summary>No check has ended yet.</summary>
     Unknown,
@@ -28,14 +28,14 @@ internal sealed class HealthState
     private int _inRow; // results in a row that speak against the present state
 
     /// <summary>What is known now.</summary>
-    public Health Health { get; private set; } = Health.Unknown;
+    public TargetHealth Health { get; private set; } = TargetHealth.Unknown;
 
     /// <summary>Takes the result of a check. The first one decides at once: before it nothing was known, and a start must not wait for a row.</summary>
     /// <returns>The state has changed.</returns>
     public bool OnResult(Timestamp now, bool good, HealthThresholds thresholds)
     {
-        if (Health == Health.Unknown) return Turn(now, good);
-        if (good == (Health == Health.Up))
+        if (Health == TargetHealth.Unknown) return Turn(now, good);
+        if (good == (Health == TargetHealth.Up))
         {
             _inRow = 0;
             return false;
@@ -48,7 +48,7 @@ internal sealed class HealthState
 
     private bool Turn(Timestamp now, bool good)
     {
-        Health = good ? Health.Up : Health.Down;
+        Health = good ? TargetHealth.Up : TargetHealth.Down;
         if (!good) _downAt = now;
         _inRow = 0;
         return true;
