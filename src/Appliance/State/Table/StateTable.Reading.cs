@@ -7,7 +7,7 @@ namespace Appliance.State;
 internal sealed unsafe partial class StateTable
 {
     /// <summary>A batch is a pipeline: a key's record is prefetched so many keys after its bucket, and read as many after that.</summary>
-    private const int PipelineLag = 12;
+    private const int PipelineLag = 8;
 
     /// <summary>Hashes under way; a power of two above twice the lag.</summary>
     private const int PipelineKeys = 32;
