@@ -114,6 +114,13 @@ public interface IServiceStore
     /// <summary>The class that a key belongs to.</summary>
     RecordClass ClassOf(ReadOnlySpan<byte> key);
 
+    /// <summary>Starts to load what an operation on a key needs first. Call it for several keys, then <see cref="PrefetchRecord"/> for each, then operate.</summary>
+    /// <returns>What <see cref="PrefetchRecord"/> asks for.</returns>
+    ulong Prefetch(ReadOnlySpan<byte> key);
+
+    /// <summary>The second stage of <see cref="Prefetch"/>.</summary>
+    void PrefetchRecord(ulong hash);
+
     /// <summary>Whether a write of about so many bytes to a key can be done now.</summary>
     WriteRefusal CheckWrite(ReadOnlySpan<byte> key, long bytes);
 

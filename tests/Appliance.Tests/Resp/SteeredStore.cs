@@ -27,6 +27,15 @@ internal sealed class SteeredStore(IServiceStore inner) : IServiceStore
     /// <summary>Members were asked to report.</summary>
     internal int Requests { get; private set; }
 
+    /// <summary>Fills <see cref="Loaded"/>, which allocates.</summary>
+    internal bool NotesLoads { get; set; }
+
+    /// <summary>Keys that were to be loaded ahead.</summary>
+    internal List<string> Loaded { get; } = [];
+
+    /// <summary>Records that were to be loaded ahead.</summary>
+    internal int LoadedRecords { get; private set; }
+
     public bool IsPrimary { get; private set; } = true;
 
     public string? PrimaryName { get; set; } = "a";
@@ -81,6 +90,18 @@ internal sealed class SteeredStore(IServiceStore inner) : IServiceStore
     public void RequestAcknowledgement() => Requests++;
 
     public RecordClass ClassOf(ReadOnlySpan<byte> key) => inner.ClassOf(key);
+
+    public ulong Prefetch(ReadOnlySpan<byte> key)
+    {
+        if (NotesLoads) Loaded.Add(System.Text.Encoding.Latin1.GetString(key));
+        return inner.Prefetch(key);
+    }
+
+    public void PrefetchRecord(ulong hash)
+    {
+        LoadedRecords++;
+        inner.PrefetchRecord(hash);
+    }
 
     public WriteRefusal CheckWrite(ReadOnlySpan<byte> key, long bytes)
     {

@@ -85,6 +85,17 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     public void Subscribe(IStoreObserver observer) => _observers.Add(observer);
 
     /// <inheritdoc/>
+    public ulong Prefetch(ReadOnlySpan<byte> key)
+    {
+        ulong hash = Tables.Keys.Hash(key);
+        Tables.Keys.PrefetchBucket(hash);
+        return hash;
+    }
+
+    /// <inheritdoc/>
+    public void PrefetchRecord(ulong hash) => Tables.Keys.PrefetchRecord(hash);
+
+    /// <inheritdoc/>
     public WriteRefusal CheckWrite(ReadOnlySpan<byte> key, long bytes)
     {
         if (_context.Role == ServiceRole.Recovering) return WriteRefusal.Recovering;

@@ -218,7 +218,7 @@ internal sealed unsafe class RespConnection : IReadinessHandler
         IServiceStore store = _listener.Store;
         Timestamp now = _listener.Loop.Now;
         long origin = _replies.Tail;
-        int consumed = 0;
+        int consumed = 0, lookedThrough = 0;
         _hasMore = false;
         while (consumed < input.Length)
         {
@@ -233,6 +233,7 @@ internal sealed unsafe class RespConnection : IReadinessHandler
                 break;
             }
             ReadOnlySpan<byte> rest = input[consumed..];
+            if (consumed >= lookedThrough && Client.IsAuthenticated) lookedThrough = consumed + PipelineAhead.Load(rest, store);
             RespParseStatus status = _listener.Parse(Client, rest, ref _progress, out RespFrame frame);
             if (status == RespParseStatus.Incomplete) break;
             if (status != RespParseStatus.Complete)
