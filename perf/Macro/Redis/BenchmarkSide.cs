@@ -13,9 +13,6 @@ internal sealed class BenchmarkSide(string name, Laboratory lab, IPAddress addre
 {
     private readonly Dictionary<(string Test, int Pipeline), Rounds> _rounds = [];
 
-    /// <summary>Requests made so far.</summary>
-    internal long Requests { get; private set; }
-
     /// <summary>What was measured, one value for each round.</summary>
     internal sealed record Rounds(List<double> Rates, List<double> Cpu);
 
@@ -37,9 +34,5 @@ internal sealed class BenchmarkSide(string name, Laboratory lab, IPAddress addre
         if (rate <= 0) throw new InvalidDataException($"{name}: redis-benchmark measured nothing");
     }
 
-    private double Run(string test, int pipeline, int requests)
-    {
-        Requests += requests;
-        return RedisBenchmark.Run(lab.ClientNamespace, address, port, test, requests, pipeline);
-    }
+    private double Run(string test, int pipeline, int requests) => RedisBenchmark.Run(lab.ClientNamespace, address, port, test, requests, pipeline);
 }
