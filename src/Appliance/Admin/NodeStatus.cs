@@ -70,6 +70,9 @@ internal sealed record ServiceStatus
     /// <summary>Its term.</summary>
     public required ulong Term { get; init; }
 
+    /// <summary>For how long this node may still serve without a new confirmation; null when it holds no lease.</summary>
+    public long? LeaseLeftMilliseconds { get; init; }
+
     /// <summary>The complete state of the service is here.</summary>
     public required bool Complete { get; init; }
 

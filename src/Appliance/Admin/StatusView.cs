@@ -20,7 +20,7 @@ internal static class StatusView
 
     private static Table Services(NodeStatus status)
     {
-        Table table = NewTable("service", "role", "primary", "term", "class", "records", "bytes", "acks", "met now");
+        Table table = NewTable("service", "role", "primary", "term", "lease left", "class", "records", "bytes", "acks", "met now");
         foreach (ServiceStatus service in status.Services)
         {
             bool first = true;
@@ -28,6 +28,7 @@ internal static class StatusView
             {
                 string met = row.MeetsAcks switch { null => "-", true => "yes", false when row.WhenShort == "accept" => "[yellow]no: accepts[/]", _ => "[red]no: refuses[/]" };
                 table.AddRow(first ? Markup.Escape(service.Name) : "", first ? service.Role : "", first ? Markup.Escape(service.Primary ?? "-") : "", first ? Number((long)service.Term) : "",
+                    first ? service.LeaseLeftMilliseconds is { } left ? $"{Number(left)} ms" : "-" : "",
                     row.Class, Number(row.Records), Size(row.Bytes), row.AcksAvailable is { } available ? string.Create(CultureInfo.InvariantCulture, $"{row.Acks} of {available}") : Number(row.Acks), met);
                 first = false;
             }

@@ -57,7 +57,7 @@ internal static class LabCommand
     {
         var watch = new Option<bool>("--watch") { Description = "Show it again and again until Ctrl-C" };
         var command = new Command("status", "Show what is there now") { watch };
-        command.SetAction((parsed, cancellation) => parsed.GetValue(watch) ? WatchAsync(parsed, cancellation) : ActAsync(parsed, PrintAsync));
+        command.SetAction((parsed, cancellation) => parsed.GetValue(watch) ? LiveView.RunAsync(parsed.InvocationConfiguration.Output, () => LookAsync(parsed), cancellation) : ActAsync(parsed, PrintAsync));
         return command;
     }
 
@@ -154,29 +154,11 @@ internal static class LabCommand
     }
 
     // The laboratory is opened anew each time: between two looks other commands may break it.
-    private static async Task<int> WatchAsync(ParseResult parsed, CancellationToken cancellation)
+    private static async Task<IRenderable> LookAsync(ParseResult parsed)
     {
-        IAnsiConsole console = TerminalOutput.Over(parsed.InvocationConfiguration.Output);
-        bool terminal = !Console.IsOutputRedirected;
-        try
-        {
-            if (terminal) await console.Live(new Text("")).StartAsync(live => RepeatAsync(parsed, live.UpdateTarget, TimeSpan.FromSeconds(0.5), cancellation)).ConfigureAwait(false);
-            else await RepeatAsync(parsed, console.Write, TimeSpan.FromSeconds(5), cancellation).ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // Ctrl-C is how it ends.
-        }
-        return ExitCode.Done;
-    }
-
-    private static async Task RepeatAsync(ParseResult parsed, Action<IRenderable> show, TimeSpan interval, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            await ActAsync(parsed, async (_, lab) => show(LabView.Render(await lab.ReportAsync().ConfigureAwait(false), await lab.ViewsAsync().ConfigureAwait(false)))).ConfigureAwait(false);
-            await Task.Delay(interval, cancellation).ConfigureAwait(false);
-        }
+        IRenderable view = Text.Empty;
+        await ActAsync(parsed, async (_, lab) => view = LabView.Render(await lab.ReportAsync().ConfigureAwait(false), await lab.ViewsAsync().ConfigureAwait(false))).ConfigureAwait(false);
+        return view;
     }
 
     private static Task Done(Action act)
