@@ -40,6 +40,7 @@ internal sealed class HandOver
             _service.Role != ServiceRole.Primary ? "this node is not the primary"
             : target is null ? $"{name} is not there"
             : target is not { Role: MemberRole.Data, Synchronised: true } ? $"{name} does not hold the complete state"
+            : _service.Publisher.Committed is { } committed && !committed.Contains(target.Node) ? $"{name} is not in the committed synchronised set yet"
             : null;
         if (hindrance is not null)
         {
@@ -59,7 +60,7 @@ internal sealed class HandOver
     {
         if (_target is not { } target) return;
         ServicePublisher publisher = _service.Publisher;
-        bool isDrained = publisher.Pending == 0 && publisher.IsAppliedBy(target);
+        bool isDrained = publisher.Pending == 0 && publisher.IsAppliedBy(target, publisher.Last);
         // The others too, if they are quick: who has less than the cut must fetch the rest and is out of step meanwhile.
         bool isQuiet = isDrained && publisher.AcknowledgedBy(publisher.Last.Value) == publisher.CountEligible();
         if (isQuiet || (isDrained && now.Nanoseconds >= _patience.Nanoseconds))

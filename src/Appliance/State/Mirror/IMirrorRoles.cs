@@ -16,8 +16,9 @@ internal interface IMirrorRoles
     void OnStoodDown(string service, ulong higherTerm);
 
     /// <summary>
-    /// On the primary: who can acknowledge has changed (<see cref="StateMirror.SynchronisedMembers"/>). Writes that are to be answered by fewer than promised (<c>when-short = accept</c>) wait until
-    /// <see cref="StateMirror.CommitSynchronised"/> says that nobody outside the set can be elected.
+    /// On the primary: the set of synchronised members should become another (<see cref="StateMirror.SynchronisedMembers"/>): commit it to the voters, then call
+    /// <see cref="StateMirror.CommitSynchronised"/>. Until then who joins the set does not count for acknowledgements, and writes that fewer than promised may answer (<c>when-short = accept</c>)
+    /// wait for who leaves it.
     /// </summary>
     void OnSynchronisedMembersChanged(string service);
 

@@ -57,7 +57,7 @@ internal sealed record MirrorServiceStatus
     /// <summary>The complete state is here.</summary>
     public required bool IsComplete { get; init; }
 
-    /// <summary>Why it is not complete and what is done about it; empty when it is.</summary>
+    /// <summary>Why it is not complete, or does not serve yet, and what is done about it; empty when nothing is wrong.</summary>
     public required string Why { get; init; }
 
     /// <summary>Live keys.</summary>
@@ -84,7 +84,7 @@ internal sealed record MirrorServiceStatus
             Term = service.Term,
             Position = service.Position,
             IsComplete = service.IsComplete,
-            Why = service.IsComplete ? "" : doing.Length == 0 ? service.Why : $"{service.Why}; {doing}",
+            Why = service.Role == ServiceRole.Recovering ? doing : service.IsComplete ? "" : doing.Length == 0 ? service.Why : $"{service.Why}; {doing}",
             Keys = service.Store.KeyCount,
             MemoryBytes = service.Store.Tables.UsedBytes,
             AcceptedShort = service.Publisher.AcceptedShort,

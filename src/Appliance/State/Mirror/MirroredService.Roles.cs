@@ -6,8 +6,7 @@ namespace Appliance.State;
 internal sealed partial class MirroredService
 {
     private (RecordVersion Last, ulong NextTerm)? _grant;
-    private IReadOnlyCollection<string> _committed = [], _holders = [];
-    private IReadOnlyList<string> _synchronised = [];
+    private IReadOnlyCollection<string> _holders = [];
 
     /// <summary>Begins as the configuration says: the configured primary takes over, everyone else synchronises.</summary>
     /// <exception cref="IOException">The term cannot be stored.</exception>
@@ -74,8 +73,7 @@ internal sealed partial class MirroredService
         PrimaryName = _node;
         MarkComplete();
         Share();
-        _synchronised = SynchronisedMembers();
-        CommitSynchronised(_holders);
+        if (_configuredPrimary is null) Synchronised.Begin(_holders);
         Store.OnRoleChanged();
     }
 
@@ -92,6 +90,7 @@ internal sealed partial class MirroredService
         {
             Position = Highest = Publisher.Last;
             Publisher.Abandon();
+            Synchronised.End();
         }
         HandOver.Cancel();
         Share();
@@ -143,31 +142,6 @@ internal sealed partial class MirroredService
     /// <summary>A gap in this member's stream is a gap in the service's writes.</summary>
     internal bool IsWrittenBy(GroupMember member) => Role == ServiceRole.Secondary && (member.Name == PrimaryName || member.Node == _writer);
 
-    /// <summary>This node, and the members that can acknowledge; empty when this node is not the primary.</summary>
-    internal IReadOnlyList<string> SynchronisedMembers() =>
-        Role != ServiceRole.Primary ? [] : [_node, .. _mirror.Members.Where(ServicePublisher.IsEligible).Select(static member => member.Name)];
-
-    /// <summary>Nobody outside this set can be elected.</summary>
-    internal void CommitSynchronised(IReadOnlyCollection<string> members)
-    {
-        _committed = members;
-        Publisher.Committed = _configuredPrimary is not null ? null : [.. members.Select(NodeId.FromName)];
-        DecideShort();
-        if (Role == ServiceRole.Primary) Store.OnProgress();
-    }
-
-    private void CompareSynchronised()
-    {
-        IReadOnlyList<string> now = SynchronisedMembers();
-        if (now.SequenceEqual(_synchronised)) return;
-        _synchronised = now;
-        DecideShort();
-        _mirror.Roles?.OnSynchronisedMembersChanged(Name);
-    }
-
-    // A configured primary is followed by itself only: it asks everyone, and whoever lacks a write cannot take over.
-    private void DecideShort() => Publisher.MayAnswerShort = _configuredPrimary is not null || _committed.All(_synchronised.Contains);
-
     private void GiveWay(ulong term, GroupMember other)
     {
         if (_configuredPrimary is null)
@@ -178,7 +152,8 @@ internal sealed partial class MirroredService
         _mirror.Roles?.OnStoodDown(Name, term);
     }
 
-    private void SetPrimary(string? name)
+    /// <summary>Who is primary, as far as is known; null for nobody.</summary>
+    internal void SetPrimary(string? name)
     {
         PrimaryName = name;
         _primaryMember = _mirror.Members.FirstOrDefault(member => member.Name == name);

@@ -47,6 +47,7 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
         Resync = new SecondaryResync(this, mirror, mirrorOptions);
         Takeover = new Takeover(this, mirror, mirrorOptions);
         HandOver = new HandOver(this, mirror, mirrorOptions);
+        Synchronised = new SynchronisedMembers(this, mirror);
         Store.Memory.IsCollectionPaused = true;
     }
 
@@ -91,6 +92,9 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
 
     /// <summary>Makes another node the primary.</summary>
     internal HandOver HandOver { get; }
+
+    /// <summary>Who may be elected next.</summary>
+    internal SynchronisedMembers Synchronised { get; }
 
     /// <summary>When <see cref="EndRound"/> has something to do beside tidying.</summary>
     internal Timestamp NextDeadline => Timestamp.Min(Timestamp.Min(Resync.NextDeadline, Takeover.NextDeadline), HandOver.NextDeadline);
@@ -321,7 +325,7 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
         }
         Resync.OnMembersChanged(_mirror.Group.Now);
         Takeover.OnMembersChanged(_mirror.Group.Now);
-        if (Role == ServiceRole.Primary) CompareSynchronised();
+        Synchronised.Compare();
     }
 
     /// <summary>Once per round: roles and resynchronisation go on; what other threads may see, expiry, tombstones.</summary>
@@ -336,6 +340,7 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
         Takeover.Tick(now);
         Resync.Tick(now);
         HandOver.Tick(now);
+        Synchronised.Compare();
         Share();
     }
 

@@ -157,6 +157,7 @@ internal sealed class SecondaryResync
             Retry(now); // the cut reached this node by the stream and nobody who answered yet
             return;
         }
+        if (complete.Find(static one => one.Position.IsPrimary) is { } primary) _service.SetPrimary(primary.Member.Name);
         _target = complete.Max(static one => one.Position.Position);
         _candidates = complete;
         if (_service.NeedsDiscard)

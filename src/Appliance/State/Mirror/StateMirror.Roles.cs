@@ -17,7 +17,7 @@ internal sealed partial class StateMirror
     /// </summary>
     /// <param name="service">Its name.</param>
     /// <param name="term">Greater than every term of the service before (<see cref="SeenTermOf"/>), at most <see cref="RecordVersion.MaxTerm"/>.</param>
-    /// <param name="holders">Members that may hold acknowledged writes, this node among them: the committed synchronised set. Null: all configured data members.</param>
+    /// <param name="holders">Members that may hold acknowledged writes, this node among them: the synchronised set as it was committed last. Null: all configured data members.</param>
     /// <param name="acceptLoss">See <see cref="AcceptLoss"/>.</param>
     /// <exception cref="KeyNotFoundException">There is no such service.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The term is not greater than that in which this node writes, or too large.</exception>
@@ -57,11 +57,14 @@ internal sealed partial class StateMirror
     /// <exception cref="KeyNotFoundException">There is no such service.</exception>
     internal void HandOver(string service, string toMember) => Service(service).HandOver.Begin(toMember, Group.Now);
 
-    /// <summary>The members that can acknowledge writes of a service now, this node among them; names in the order of the group. Empty when this node is not the primary.</summary>
-    internal IReadOnlyList<string> SynchronisedMembers(string service) => Service(service).SynchronisedMembers();
+    /// <summary>
+    /// The synchronised set that is to be committed, or is: the members that hold everything acknowledged, this node among them. Changes with <see cref="IMirrorRoles.OnSynchronisedMembersChanged"/>, and
+    /// not again before it was committed. Empty when this node is not an elected primary.
+    /// </summary>
+    internal IReadOnlyCollection<string> SynchronisedMembers(string service) => Service(service).Synchronised.Announced;
 
-    /// <summary>On the primary: this set is committed to the voters, so no member outside it can be elected. Replaces what was committed before.</summary>
-    internal void CommitSynchronised(string service, IReadOnlyCollection<string> members) => Service(service).CommitSynchronised(members);
+    /// <summary>On the primary: the set is committed to the voters, so no member outside it can be elected. Only its members count for acknowledgements from now on.</summary>
+    internal void CommitSynchronised(string service, IReadOnlyCollection<string> members) => Service(service).Synchronised.Commit(members);
 
     /// <summary>The newest term that was seen, promised or stored.</summary>
     internal ulong SeenTermOf(string service) => Service(service).SeenTerm;

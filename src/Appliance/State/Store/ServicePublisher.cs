@@ -18,7 +18,7 @@ internal sealed class ServicePublisher
     private readonly ServiceId _service;
     private readonly IGroup? _group;
     private readonly PublishedRing _ring = new(RingEntries);
-    private readonly ulong[] _applied = new ulong[MaxMembers];
+    private readonly AppliedSequences _applied = new(), _appliedByAnnounced = new();
     private byte[] _scratch;
     private byte[] _held;
     private int _heldBytes;
@@ -33,9 +33,6 @@ internal sealed class ServicePublisher
 
     /// <summary>A message that the group refused although its size was asked for before: a command may write more than it announced (APPEND to a long value).</summary>
     private readonly record struct Waiting(byte[] Message, PublishOptions Options, bool Completes, ulong Ticket, int Acknowledgements, bool AcceptsWhenShort);
-
-    /// <summary>Members that are looked at; more than a group may have.</summary>
-    private const int MaxMembers = 64;
 
     /// <param name="service">Whose writes.</param>
     /// <param name="group">Null for a node alone.</param>
@@ -56,11 +53,14 @@ internal sealed class ServicePublisher
     /// <summary>No write may begin: the service is being handed over.</summary>
     internal bool IsPaused { get; set; }
 
-    /// <summary>Only these members count for acknowledgements: whoever takes over asks so many of them that none is overlooked, and nobody else. Null: all do.</summary>
+    /// <summary>
+    /// The other members of the committed synchronised set: only they count for acknowledgements, because whoever takes over asks so many of them that no write is overlooked, and nobody else; and no
+    /// write needs more acknowledgements than they are, where its class accepts that. Null: all members count, and those who are there decide.
+    /// </summary>
     internal NodeId[]? Committed { get; set; }
 
-    /// <summary>Writes may be answered by fewer members than their class asks for, where the class accepts that: nobody who lacks them can be elected.</summary>
-    internal bool MayAnswerShort { get; set; } = true;
+    /// <summary>The other members of a set that is about to be committed; until it is known whether it was, a write must be acknowledged by the rules of both. Null: none is.</summary>
+    internal NodeId[]? Announced { get; set; }
 
     /// <summary>Told of every write before it is published; null where nobody serves it.</summary>
     internal SharedServiceState? Shared { get; set; }
@@ -114,7 +114,7 @@ internal sealed class ServicePublisher
         int count = 0;
         IReadOnlyList<GroupMember> members = _group.Members; // by index: an enumerator of an interface is allocated
         for (int i = 0; i < members.Count; i++)
-            if (Counts(members[i])) count++;
+            if (AppliedSequences.CanAcknowledge(members[i], Committed)) count++;
         return count;
     }
 
@@ -210,12 +210,13 @@ internal sealed class ServicePublisher
         int count = 0;
         IReadOnlyList<GroupMember> members = _group.Members;
         for (int i = 0; i < members.Count; i++)
-            if (Counts(members[i]) && members[i].AppliedThrough >= sequence) count++;
+            if (AppliedSequences.CanAcknowledge(members[i], Committed) && members[i].AppliedThrough >= sequence) count++;
         return count;
     }
 
-    /// <summary>Whether a member has applied everything written so far.</summary>
-    internal bool IsAppliedBy(GroupMember member) => _waiting.Count == 0 && member.AppliedThrough >= _ring.SequenceOf(_last.Value);
+    /// <summary>Whether a member has applied everything up to a version.</summary>
+    internal bool IsAppliedBy(GroupMember member, RecordVersion version) =>
+        (_waiting.Count == 0 || version.Value <= _completedTicket) && member.AppliedThrough >= _ring.SequenceOf(version.Value);
 
     /// <summary>Looks again at what the members have applied.</summary>
     /// <returns>True when <see cref="ResolvedThrough"/> advanced.</returns>
@@ -223,19 +224,18 @@ internal sealed class ServicePublisher
     {
         if (_group is null) return false;
         ulong before = ResolvedThrough;
-        int eligible = CollectApplied();
+        _applied.Collect(_group.Members, Committed);
+        if (Announced is not null) _appliedByAnnounced.Collect(_group.Members, Announced);
         while (_firstPending < _ring.End)
         {
             ref readonly PublishedRing.Entry entry = ref _ring[_firstPending];
-            int needed = entry.Acknowledgements;
-            bool isShort = needed > eligible;
-            if (isShort && entry.AcceptsWhenShort && MayAnswerShort) needed = eligible;
-            if (needed > eligible || (needed > 0 && _applied[needed - 1] < entry.StreamSequence)) break;
+            if (!IsResolved(_applied, Committed, entry, out bool isShort)) break;
+            if (Announced is not null && !IsResolved(_appliedByAnnounced, Announced, entry, out _)) break;
             if (isShort) AcceptedShort++;
             ResolvedThrough = entry.Ticket;
             _firstPending++;
         }
-        ulong appliedByAll = eligible == 0 ? 0 : _applied[eligible - 1];
+        ulong appliedByAll = Announced is null ? _applied.ByAll : Math.Min(_applied.ByAll, _appliedByAnnounced.ByAll);
         _ring.ForgetThrough(appliedByAll, _firstPending);
         return ResolvedThrough != before;
     }
@@ -259,37 +259,19 @@ internal sealed class ServicePublisher
     internal long CountNotAppliedBy(RecordClass recordClass, int copies)
     {
         if (copies == 0) return 0;
-        int eligible = CollectApplied();
-        if (copies > eligible) return _ring.Published.Of(recordClass);
-        return _ring.Published.Of(recordClass) - _ring.AppliedBy(_applied[copies - 1]).Of(recordClass);
+        if (_group is null) return _ring.Published.Of(recordClass);
+        _applied.Collect(_group.Members, Committed);
+        if (copies > _applied.Count) return _ring.Published.Of(recordClass);
+        return _ring.Published.Of(recordClass) - _ring.AppliedBy(_applied.By(copies)).Of(recordClass);
     }
 
-    // The k-th of the applied sequences in descending order is what k members have.
-    private int CollectApplied()
+    private static bool IsResolved(AppliedSequences applied, NodeId[]? set, in PublishedRing.Entry entry, out bool isShort)
     {
-        if (_group is null) return 0;
-        int count = 0;
-        IReadOnlyList<GroupMember> members = _group.Members;
-        for (int i = 0; i < members.Count && count < MaxMembers; i++)
-        {
-            GroupMember member = members[i];
-            if (!Counts(member)) continue;
-            int at = count++;
-            while (at > 0 && _applied[at - 1] < member.AppliedThrough)
-            {
-                _applied[at] = _applied[at - 1];
-                at--;
-            }
-            _applied[at] = member.AppliedThrough;
-        }
-        return count;
+        int needed = entry.Acknowledgements, most = set?.Length ?? applied.Count;
+        isShort = needed > most;
+        if (isShort && entry.AcceptsWhenShort) needed = most;
+        return needed == 0 || (needed <= applied.Count && applied.By(needed) >= entry.StreamSequence);
     }
-
-    /// <summary>A member whose word counts: it can acknowledge, and whoever takes over asks it.</summary>
-    private bool Counts(GroupMember member) => IsEligible(member) && (Committed is null || Array.IndexOf(Committed, member.Node) >= 0);
-
-    /// <summary>A member that holds the complete state and is there.</summary>
-    internal static bool IsEligible(GroupMember member) => member is { Role: MemberRole.Data, State: MemberState.Live, Synchronised: true };
 
     private void SendHeld(PublishOptions options, bool completes)
     {
@@ -323,7 +305,7 @@ internal sealed class ServicePublisher
             _firstPending = _ring.End;
             ResolvedThrough = ticket;
         }
-        else if (acceptsWhenShort && MayAnswerShort && CountEligible() < acknowledgements)
+        else if (acceptsWhenShort && CountEligible() < acknowledgements)
         {
             Resolve();
         }

@@ -23,6 +23,7 @@ internal sealed class MirrorCluster : IDisposable
     {
         _change = change;
         Names = names;
+        Committed = names;
         foreach (string name in names) Start(name);
         if (_change(Basics(names[0])).Services[0].Primary is null) Elect(names[0], 1);
         RunUntil(() => _all.TrueForAll(static node => node.Group.Synchronised), "the group starts");
@@ -45,6 +46,9 @@ internal sealed class MirrorCluster : IDisposable
     internal int OpenedChannels { get; set; }
 
     internal FakeNode this[string name] => _all.Last(node => node.Name == name);
+
+    /// <summary>The synchronised set that the voters have.</summary>
+    internal IReadOnlyCollection<string> Committed { get; set; } = [];
 
     /// <summary>The node that writes; the one of the highest term if there are several.</summary>
     internal FakeNode? Primary => Alive.Where(static node => node.Service.Role == ServiceRole.Primary).MaxBy(static node => node.Service.Term);
@@ -77,9 +81,9 @@ internal sealed class MirrorCluster : IDisposable
     }
 
     /// <summary>The elections made a node the primary.</summary>
-    internal FakeNode Elect(string name, ulong term, params string[] holders)
+    internal FakeNode Elect(string name, ulong term)
     {
-        this[name].Mirror.BecomePrimary("demo", term, holders.Length == 0 ? null : holders);
+        this[name].Mirror.BecomePrimary("demo", term, Committed);
         return this[name];
     }
 

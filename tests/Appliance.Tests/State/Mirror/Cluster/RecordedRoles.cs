@@ -12,6 +12,9 @@ internal sealed class RecordedRoles(FakeNode node) : IMirrorRoles
 
     internal bool AcceptsOffers { get; set; } = true;
 
+    /// <summary>The voters can be reached.</summary>
+    internal bool Commits { get; set; } = true;
+
     public void OnServing(string service, ulong term)
     {
         Served.Add((term, node.Cluster.Now.Nanoseconds / 1_000_000));
@@ -22,7 +25,17 @@ internal sealed class RecordedRoles(FakeNode node) : IMirrorRoles
 
     public void OnStoodDown(string service, ulong higherTerm) => Told.Add($"stood down {higherTerm}");
 
-    public void OnSynchronisedMembersChanged(string service) => Told.Add($"set {string.Join(' ', node.Mirror.SynchronisedMembers(service))}");
+    public void OnSynchronisedMembersChanged(string service)
+    {
+        Told.Add($"set {string.Join(' ', node.Mirror.SynchronisedMembers(service))}");
+        if (Commits) Commit();
+    }
+
+    internal void Commit()
+    {
+        node.Cluster.Committed = [.. node.Mirror.SynchronisedMembers("demo")];
+        node.Mirror.CommitSynchronised("demo", node.Cluster.Committed);
+    }
 
     public void OnHandedOver(string service, string target, ulong term) => Told.Add($"handed over {target} {term}");
 
@@ -31,6 +44,6 @@ internal sealed class RecordedRoles(FakeNode node) : IMirrorRoles
     public void OnOffered(string service, string from, ulong term)
     {
         Told.Add($"offered {from} {term}");
-        if (AcceptsOffers) node.Mirror.BecomePrimary(service, term);
+        if (AcceptsOffers) node.Mirror.BecomePrimary(service, term, node.Cluster.Committed);
     }
 }
