@@ -59,7 +59,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
             loop.Register(_groupReceiver.Descriptor, Readiness.Read, _groupReceiver);
         }
         _heartbeats = new HeartbeatThread(settings, DatagramBytes, heartbeats, _engine.Heartbeats, loop);
-        _link = new LinkWatch(loop, choice, OnLinkChanged);
+        _link = new LinkWatch(loop, choice.Name, choice.Index, OnLinkChanged);
         _closer = new RoundCloser(this);
         _lastRound = EventLoop.ReadClock();
         loop.Add(this);

@@ -125,9 +125,15 @@ internal sealed class AdminServer : IAsyncDisposable
         }));
         _application.MapGet("/primary/{service}", context => AnswerAsync(context, async () => await AnswerPrimaryAsync((string)context.Request.RouteValues["service"]!).ConfigureAwait(false)));
         _application.MapGet("/record", context => AnswerAsync(context, async () => await AnswerRecordAsync(context.Request.Query).ConfigureAwait(false)));
+        _application.MapPost("/promote", context => AnswerAsync(context, async () => Order(await _source.PromoteAsync(context.Request.Query["service"].ToString(), context.Request.Query["node"].ToString()).ConfigureAwait(false))));
+        _application.MapPost("/drain", context => AnswerAsync(context, async () => Order(await _source.DrainAsync(context.Request.Query["node"].ToString(), drained: true).ConfigureAwait(false))));
+        _application.MapPost("/undrain", context => AnswerAsync(context, async () => Order(await _source.DrainAsync(context.Request.Query["node"].ToString(), drained: false).ConfigureAwait(false))));
         _application.MapPost("/reload", context => AnswerAsync(context, async () =>
             (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.ReloadAsync().ConfigureAwait(false), AdminJson.Default.ReloadReport))));
     }
+
+    private static (int, string, string) Order(string? whyNot) =>
+        whyNot is null ? (StatusCodes.Status200OK, "text/plain", "done\n") : (StatusCodes.Status409Conflict, "text/plain", whyNot + "\n");
 
     private async Task<(int, string, string)> AnswerPrimaryAsync(string service)
     {

@@ -19,6 +19,16 @@ internal interface IAdminSource
     /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
     Task<PrimaryReport?> GetPrimaryAsync(string service);
 
+    /// <summary>Hands a service over to a member.</summary>
+    /// <returns>Null when it is done, or why it was not.</returns>
+    /// <exception cref="TimeoutException">The loop did not answer in time, or the hand-over did not end in time.</exception>
+    Task<string?> PromoteAsync(string service, string node);
+
+    /// <summary>Drains this node, or ends that.</summary>
+    /// <returns>Null when it is done, or why it was not.</returns>
+    /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
+    Task<string?> DrainAsync(string node, bool drained);
+
     /// <summary>Reads the configuration again and applies what can be applied.</summary>
     Task<ReloadReport> ReloadAsync();
 }

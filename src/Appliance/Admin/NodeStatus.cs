@@ -21,6 +21,9 @@ internal sealed record NodeStatus
     /// <summary>Seconds since the node started.</summary>
     public required long UptimeSeconds { get; init; }
 
+    /// <summary>The operator has drained it: it takes no service.</summary>
+    public required bool Drained { get; init; }
+
     /// <summary>This node holds the complete state of its services.</summary>
     public required bool Synchronised { get; init; }
 
@@ -71,7 +74,16 @@ internal sealed record ServiceStatus
     public required ulong Term { get; init; }
 
     /// <summary>For how long this node may still serve without a new confirmation; null when it holds no lease.</summary>
-    public long? LeaseLeftMilliseconds { get; init; }
+    public required long? LeaseLeftMilliseconds { get; init; }
+
+    /// <summary>This node answers for the service: it has the lease, has cut, and owns the addresses.</summary>
+    public required bool Serving { get; init; }
+
+    /// <summary>Who is primary and how that came, or why nobody is.</summary>
+    public required string Election { get; init; }
+
+    /// <summary>Packets from or to the service's addresses that the guard dropped here.</summary>
+    public required long Fenced { get; init; }
 
     /// <summary>The complete state of the service is here.</summary>
     public required bool Complete { get; init; }

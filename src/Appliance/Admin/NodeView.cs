@@ -1,3 +1,4 @@
+using Appliance.Cluster.Failover;
 using Appliance.Configuration;
 using Appliance.Host;
 using Appliance.Multicast;
@@ -33,18 +34,23 @@ internal sealed class NodeView
             Role = SettingReader.Format(_configuration.Node.Role),
             Version = NodeHost.Version,
             UptimeSeconds = (long)(EventLoop.ReadClock() - Started).TotalSeconds,
+            Drained = _parts.Failover.IsDrained,
             Synchronised = _parts.Mirror.IsSynchronised,
             Memory = new MemoryStatus(services.Sum(static service => service.MemoryBytes) + group.MemoryBytes, _configuration.Node.MemoryLimit.Bytes),
             Group = new GroupStatus(_configuration.Group.Name, SettingReader.Format(_configuration.Group.Transport), SettingReader.Format(_configuration.Group.Security), GroupDigest.Text(_configuration)),
-            Services = [.. services.Select(Describe)],
+            Services = [.. services.Select((service, index) => Describe(service, _parts.Failover.StatusOf(index)))],
             Members = [.. _configuration.Group.Members.Where(member => member.Name != _configuration.Node.Id).Select(member => Describe(member.Name, group))],
             WouldBeLost = [.. services.SelectMany(static service => service.Classes.Where(static row => row.HeldByNobodyElse > 0).Select(row => new LossStatus(service.Name, SettingReader.Format(row.Class), row.HeldByNobodyElse)))],
             Warnings = [.. Warnings(group, services)],
         };
     }
 
-    private ServiceStatus Describe(MirrorServiceStatus service) => new()
+    private ServiceStatus Describe(MirrorServiceStatus service, FailoverStatus failover) => new()
     {
+        LeaseLeftMilliseconds = failover.LeaseLeft is { } left ? (long)left.TotalMilliseconds : null,
+        Serving = failover.OwnsAddresses,
+        Election = failover.Text,
+        Fenced = failover.Fenced,
         Name = service.Name,
         Role = SettingReader.Format(service.Role),
         Primary = service.Primary,
@@ -102,6 +108,8 @@ internal sealed class NodeView
     private IEnumerable<string> Warnings(MulticastStatus group, IReadOnlyList<MirrorServiceStatus> services)
     {
         foreach (string warning in group.Warnings) yield return warning;
+        foreach (string fault in _parts.Failover.Faults) yield return fault;
+        if (_configuration.Group.Quorum == Quorum.Off) yield return "quorum = off: two nodes that lose sight of each other are both primary, and one of them loses what it wrote";
         foreach (MirrorServiceStatus service in services)
         {
             if (!service.IsComplete) yield return $"service {service.Name} is not synchronised here: {service.Why}";

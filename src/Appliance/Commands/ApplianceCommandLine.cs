@@ -38,6 +38,9 @@ internal static class ApplianceCommandLine
         StatusCommand.Create(),
         GetCommand.Create(),
         ReloadCommand.Create(),
+        MoveCommands.Promote(),
+        MoveCommands.Drain(),
+        MoveCommands.Undrain(),
         KeygenCommand.Create(),
         LabCommand.Create(),
     };

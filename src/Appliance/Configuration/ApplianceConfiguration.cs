@@ -1,4 +1,5 @@
 using System.Net;
+using Appliance.Cluster.Elections;
 using Appliance.Multicast;
 using Appliance.State;
 
@@ -35,12 +36,15 @@ public sealed record ApplianceConfiguration
     internal IReadOnlyList<IPAddress> NodeAddressesOf(ListenerOptions listener) =>
         listener.Bind == ListenerBinding.Service ? [] : listener.NodeAddresses.Count > 0 ? listener.NodeAddresses : [Group.AddressOf(Node.Id)!];
 
-    /// <summary>The node that is a service's primary.</summary>
+    /// <summary>The node that is preferred as a service's primary.</summary>
     public string PrimaryOf(ServiceOptions service)
     {
         ArgumentNullException.ThrowIfNull(service);
-        return service.Primary.Length > 0 ? service.Primary : Group.Members[0].Name;
+        return service.Primary.Length > 0 ? service.Primary : DataMembers.First();
     }
+
+    /// <summary>Names of the members that hold state.</summary>
+    internal IEnumerable<string> DataMembers => Group.Members.Select(static member => member.Name).Except(Group.Witnesses);
 
     /// <summary>What is wrong among sections, each of which is right by itself. Kind and name say where, key which setting; an empty key stands for the section.</summary>
     internal IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateRelations() =>
@@ -50,13 +54,15 @@ public sealed record ApplianceConfiguration
     {
         if (Group.Members.Count > 0 && Group.AddressOf(Node.Id) is null)
             yield return ("node", "", new("id", $"'{Node.Id}' is no member of the group: {string.Join(' ', Group.Members)}{Suggestion.For(Node.Id, Group.Members.Select(static member => member.Name))}"));
+        if (Group.Members.Count > 0 && Group.Witnesses.Contains(Node.Id) != (Node.Role == MemberRole.Witness))
+            yield return ("node", "", new("role", Node.Role == MemberRole.Witness ? $"witness, but [group] witnesses does not name '{Node.Id}'" : $"data, but [group] witnesses names '{Node.Id}'"));
         if (Group.Window.Bytes * 2 > Node.MemoryLimit.Bytes)
             yield return ("node", "", new("memory-limit", $"{Node.MemoryLimit} must be at least twice group.window ({Group.Window}): repair and reorder buffers come out of it"));
     }
 
     private IEnumerable<(string Kind, string Name, SettingProblem Problem)> ValidateServices()
     {
-        const int mostServices = 200; // a record's service is one byte on the wire; the rest is kept for the group's own
+        const int mostServices = ElectionOptions.MaxServices; // what the elections say of so many fits into a beat
         if (Services.Count > mostServices) yield return ("service", Services[mostServices].Name, new("", $"is one too many: at most {mostServices} services"));
         foreach (ServiceOptions service in Services)
         {
@@ -64,6 +70,7 @@ public sealed record ApplianceConfiguration
             if (service.Name == "group") yield return ("service", service.Name, new("", "'group' is the group's own service: choose another name"));
             if (service.Primary.Length > 0 && Group.Members.Count > 0 && Group.AddressOf(service.Primary) is null)
                 yield return ("service", service.Name, new("primary", $"'{service.Primary}' is no member of the group{Suggestion.For(service.Primary, Group.Members.Select(static member => member.Name))}"));
+            if (Group.Witnesses.Contains(service.Primary)) yield return ("service", service.Name, new("primary", $"'{service.Primary}' is a witness and holds no state"));
             ServiceOptions? other = Services.TakeWhile(earlier => earlier != service).FirstOrDefault(earlier => earlier.Addresses.Intersect(service.Addresses).Any());
             if (other is not null) yield return ("service", service.Name, new("addresses", $"{other.Addresses.Intersect(service.Addresses).First()} belongs to [service {other.Name}] already"));
         }
@@ -113,8 +120,8 @@ public sealed record ApplianceConfiguration
                 foreach (string pattern in other.Keys.Intersect(options.Keys))
                     yield return ("class", name, new("keys", $"'{pattern}' belongs to [class {SettingReader.Words(other.Class.ToString())}] already"));
             }
-            if (options.Acks.Count > 0 && Group.Members.Count > 0 && options.Acks.Count >= Group.Members.Count)
-                yield return ("class", name, new("acks", $"{options.Acks} others can never acknowledge: the group has {Group.Members.Count} members, this node among them"));
+            if (options.Acks.Count > 0 && Group.Members.Count > 0 && options.Acks.Count >= DataMembers.Count())
+                yield return ("class", name, new("acks", $"{options.Acks} others can never acknowledge: the group has {DataMembers.Count()} data members, this node among them"));
         }
     }
 }

@@ -4,6 +4,26 @@ using Appliance.Multicast;
 
 namespace Appliance.Configuration;
 
+/// <summary>Who must agree before a node becomes primary.</summary>
+public enum Quorum
+{
+    /// <summary>More than half of the members, witnesses among them.</summary>
+    Majority,
+
+    /// <summary>Nobody: a node that hears no primary acts alone. Two that do not hear each other are both primary, and one of them loses what it wrote.</summary>
+    Off,
+}
+
+/// <summary>Whether a node may be primary without the fence in its kernel.</summary>
+public enum GuardRule
+{
+    /// <summary>A node that cannot fence its floating addresses does not start.</summary>
+    Required,
+
+    /// <summary>It starts all the same, and says so.</summary>
+    BestEffort,
+}
+
 /// <summary>How datagrams reach the other members.</summary>
 public enum GroupTransport
 {
@@ -48,6 +68,15 @@ public sealed record GroupOptions
 
     /// <summary>All members with their addresses on the synchronisation network; the voters of the first epoch. No default: nobody can guess it.</summary>
     public IReadOnlyList<MemberAddress> Members { get; init; } = [];
+
+    /// <summary>Those of the members that only vote ([node] role = witness). Two data members need one, or nobody has a majority when one of them is gone.</summary>
+    public IReadOnlyList<string> Witnesses { get; init; } = [];
+
+    /// <summary>Who must agree before a node becomes primary. Majority: the only choice with which no two nodes are ever primary at once.</summary>
+    public Quorum Quorum { get; init; } = Quorum.Majority;
+
+    /// <summary>The lease guard in the kernel (docs/decisions/0005). Required: without it a frozen node goes on answering for its addresses.</summary>
+    public GuardRule Guard { get; init; } = GuardRule.Required;
 
     /// <summary>Multicast or unicast. Multicast: one copy on the wire whatever the number of members (A12).</summary>
     public GroupTransport Transport { get; init; } = GroupTransport.Multicast;
@@ -131,6 +160,11 @@ public sealed record GroupOptions
             if (member.Address.AddressFamily != AddressFamily.InterNetwork || IPAddress.Any.Equals(member.Address))
                 yield return new("members", $"'{member}': the synchronisation network takes IPv4 unicast addresses");
         }
+        foreach (string stranger in Witnesses.Where(name => Members.All(member => member.Name != name)))
+            yield return new("witnesses", $"'{stranger}' is no member: [group] members names all of them");
+        if (Members.Count > 0 && Members.All(member => Witnesses.Contains(member.Name))) yield return new("witnesses", "names all members: somebody must hold the state");
+        if (Members.Count == 2 && Quorum == Quorum.Majority)
+            yield return new("members", "two members have no majority when one is gone: add a witness, or set 'quorum = off' and read in docs/operations.md what that risks");
         foreach (string twice in Members.GroupBy(static member => member.Name).Where(static same => same.Count() > 1).Select(static same => same.Key))
             yield return new("members", $"names '{twice}' twice");
         foreach (IPAddress twice in Members.GroupBy(static member => member.Address).Where(static same => same.Count() > 1).Select(static same => same.Key))

@@ -1,6 +1,17 @@
 using System.Net;
+using Appliance.Cluster.Elections;
 
 namespace Appliance.Configuration;
+
+/// <summary>How clients' traffic is brought to the primary.</summary>
+public enum AddressMode
+{
+    /// <summary>The primary adds the addresses to its card and announces them by ARP and neighbour discovery.</summary>
+    Arp,
+
+    /// <summary>Something else brings the traffic here: the addresses are only listened on.</summary>
+    None,
+}
 
 /// <summary>[service NAME] of appliance.conf: an address that clients know, and the state behind it.</summary>
 public sealed record ServiceOptions
@@ -16,7 +27,10 @@ public sealed record ServiceOptions
     [NodeLocal]
     public string Interface { get; init; } = "";
 
-    /// <summary>The node that is the primary. Empty: the first member.</summary>
+    /// <summary>How traffic for the addresses comes here. Arp: right wherever the nodes share a network.</summary>
+    public AddressMode AddressMode { get; init; } = AddressMode.Arp;
+
+    /// <summary>The member that is preferred as primary among those of equal priority. Empty: the first member.</summary>
     public string Primary { get; init; } = "";
 
     /// <summary>How a node finds out whether its part of the service works, for example a proxy behind the address. None: a listener of ours that is up works.</summary>
@@ -51,6 +65,19 @@ public sealed record ServiceOptions
     [Reloadable]
     public TimeSpan NotifyTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>This node's priority for the service, as VRRP has it: of the members that may take over, the one with the highest does. 100: VRRP's own default.</summary>
+    [NodeLocal]
+    public int Priority { get; init; } = 100;
+
+    /// <summary>A member of higher priority that comes back takes the service over, by a planned hand-over. No: every move costs clients something.</summary>
+    public bool Preempt { get; init; }
+
+    /// <summary>When so many members lost the state that acknowledged writes may be gone. Wait: an operator decides.</summary>
+    public OnLoss OnLoss { get; init; } = OnLoss.Wait;
+
+    /// <summary>For so long the members that may hold the state are awaited before <c>on-loss = serve</c>. 5 s: a process restarts in less.</summary>
+    public TimeSpan OnLossAfter { get; init; } = TimeSpan.FromSeconds(5);
+
     internal IEnumerable<SettingProblem> Validate()
     {
         if (Check.Kind is HealthCheckKind.Tcp or HealthCheckKind.Http && Check.Target is null)
@@ -59,5 +86,7 @@ public sealed record ServiceOptions
         if (NotifyTimeout < TimeSpan.FromMilliseconds(100) || NotifyTimeout > TimeSpan.FromMinutes(5)) yield return new("notify-timeout", $"{Duration.Format(NotifyTimeout)} must be from 100ms to 5min");
         foreach (IPAddress address in Addresses.Where(static address => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) || address.IsIPv6Multicast))
             yield return new("addresses", $"{address} is no address that a node can own");
+        if (Priority is < 1 or > 254) yield return new("priority", $"{Priority} must be from 1 to 254");
+        if (OnLossAfter < TimeSpan.FromSeconds(1)) yield return new("on-loss-after", $"{Duration.Format(OnLossAfter)} must be at least 1s: a member that restarts must be able to come back");
     }
 }

@@ -1,18 +1,21 @@
+using Appliance.Cluster.Failover;
 using Appliance.Multicast;
 using Appliance.State;
 using Microsoft.Extensions.Logging;
 
 namespace Appliance.Host;
 
-/// <summary>Passes what the group tells on to the mirror, and logs what an operator wants to know. Loop thread.</summary>
+/// <summary>Passes what the group tells on to mirror and elections, and logs what an operator wants to know. Loop thread.</summary>
 internal sealed class GroupEvents : IGroupHandler
 {
     private readonly StateMirror _mirror;
+    private readonly Failover _failover;
     private readonly ILogger _log;
 
-    internal GroupEvents(StateMirror mirror, ILogger log)
+    internal GroupEvents(StateMirror mirror, Failover failover, ILogger log)
     {
         _mirror = mirror;
+        _failover = failover;
         _log = log;
     }
 
@@ -32,7 +35,12 @@ internal sealed class GroupEvents : IGroupHandler
     {
         Log(member, change);
         _mirror.OnMemberChanged(member, change);
+        _failover.OnMemberChanged(change);
     }
+
+    /// <inheritdoc/>
+    public void OnBeat(GroupMember member, Timestamp receivedAt, ulong beatSent, ulong echoedSent, uint heldMicroseconds, ReadOnlySpan<byte> extension) =>
+        _failover.OnBeat(member, receivedAt, beatSent, echoedSent, extension);
 
     /// <inheritdoc/>
     public void OnProgress() => _mirror.OnProgress();

@@ -96,12 +96,27 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     public Task<PrimaryReport?> GetPrimaryAsync(string service)
     {
         if (_configuration.Services.All(known => known.Name != service)) return Task.FromResult<PrimaryReport?>(null);
+        int index = _configuration.Services.ToList().FindIndex(known => known.Name == service);
         return Parts.Loop.AskAsync(() =>
         {
-            MirroredService? held = Parts.Mirror.Services.FirstOrDefault(held => held.Name == service); // a witness holds none
-            bool serves = held?.Role == ServiceRole.Primary && Parts.Group.ReadStatus().Heartbeats.Hanging is null;
-            return (PrimaryReport?)new PrimaryReport(serves, held?.PrimaryName);
+            bool serves = Parts.Failover.IsServing(service) && Parts.Group.ReadStatus().Heartbeats.Hanging is null;
+            return (PrimaryReport?)new PrimaryReport(serves, Parts.Failover.PrimaryOf(index));
         }, _configuration.Admin.Timeout);
+    }
+
+    /// <inheritdoc/>
+    public async Task<string?> PromoteAsync(string service, string node)
+    {
+        Task<string?> handOver = await Parts.Loop.AskAsync(() => Parts.Failover.PromoteAsync(service, node), _configuration.Admin.Timeout).ConfigureAwait(false);
+        return await handOver.WaitAsync(_configuration.Admin.Timeout).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async Task<string?> DrainAsync(string node, bool drained)
+    {
+        if (node.Length > 0 && node != _configuration.Node.Id) return $"this node is {_configuration.Node.Id}: run it on {node}, or with --admin and the socket of {node}";
+        await Parts.Loop.AskAsync(() => { Parts.Failover.SetDrained(drained); return true; }, _configuration.Admin.Timeout).ConfigureAwait(false);
+        return null;
     }
 
     /// <inheritdoc/>

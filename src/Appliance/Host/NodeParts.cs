@@ -1,3 +1,4 @@
+using Appliance.Cluster.Failover;
 using Appliance.Configuration;
 using Appliance.Listeners.Resp.Connections;
 using Appliance.Multicast;
@@ -32,12 +33,16 @@ internal sealed class NodeParts : IDisposable
         _channels = new SealedSyncTransport(Loop, connections, frameBytes); // its round comes before the mirror's
         _terms = new TermFiles(state.Path, text => NodeLog.Warning(log, text));
         Mirror = new StateMirror(options, _channels, _terms, (kind, text) => GroupEvents.Log(log, kind, text));
+        Failover = new Failover(configuration, state, Mirror, Loop, loggers.CreateLogger("failover"));
+        Mirror.Roles = Failover;
         _snapshots = SynchronisationServer.Start(NodeSettings.Synchronisation(configuration), connections, frameBytes, Mirror.CreateServerSession);
         try
         {
-            _group = MulticastGroup.Start(NodeSettings.Group(configuration, incarnation, keys.Keys, _snapshots.EndPoint), Loop, new GroupEvents(Mirror, log));
+            _group = MulticastGroup.Start(NodeSettings.Group(configuration, incarnation, keys.Keys, _snapshots.EndPoint), Loop, new GroupEvents(Mirror, Failover, log));
             Mirror.Start(_group);
+            Failover.Start(_group);
             Loop.Add(Mirror);
+            Loop.Add(Failover); // beats have been read, and the mirror has said what it became
             Loop.Add(new TroubleLog(_group, log));
             if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
             if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, loggers);
@@ -57,6 +62,9 @@ internal sealed class NodeParts : IDisposable
 
     /// <summary>The state.</summary>
     internal StateMirror Mirror { get; }
+
+    /// <summary>Elections and addresses.</summary>
+    internal Failover Failover { get; }
 
     /// <summary>Pools and relays; null on a witness.</summary>
     internal RelayParts? Relay => _relay;
@@ -82,10 +90,13 @@ internal sealed class NodeParts : IDisposable
         _relay?.Start();
     }
 
-    /// <summary>Says goodbye to the group, and waits until the others have what was written, but not long.</summary>
+    /// <summary>Hands its services over, says goodbye to the group, and waits until the others have what was written, but not long.</summary>
     internal async Task LeaveAsync()
     {
         TimeSpan patience = TimeSpan.FromMilliseconds(500);
+        Task released = await Loop.AskAsync(() => Failover.ReleaseAsync(), patience).ConfigureAwait(false);
+        await Task.WhenAny(released, Task.Delay(patience)).ConfigureAwait(false);
+        await Loop.AskAsync(() => { Failover.ReleaseAll(); return true; }, patience).ConfigureAwait(false);
         long deadline = Environment.TickCount64 + (long)patience.TotalMilliseconds;
         await Loop.AskAsync(() => { Group.Leave(); return true; }, patience).ConfigureAwait(false);
         while (Environment.TickCount64 < deadline && !await Loop.AskAsync(() => Group.IsDrained, patience).ConfigureAwait(false)) await Task.Delay(5).ConfigureAwait(false);
@@ -101,6 +112,7 @@ internal sealed class NodeParts : IDisposable
         _channels.Dispose();
         _snapshots.Dispose();
         _group?.Dispose();
+        Failover.Dispose();
         Mirror.Dispose();
         _terms.Dispose();
         Loop.Dispose();

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text;
+using Appliance.Cluster.Elections;
 using Appliance.Configuration;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
@@ -53,6 +54,27 @@ internal static class NodeSettings
         Keys = keys,
     };
 
+    /// <summary>Of the elections.</summary>
+    internal static ElectionOptions Elections(ApplianceConfiguration configuration) => new()
+    {
+        Name = configuration.Node.Id,
+        Members = [.. configuration.Group.Members.Select(member => new ElectionMember(member.Name, configuration.Group.Witnesses.Contains(member.Name) ? MemberRole.Witness : MemberRole.Data))],
+        Services = [.. configuration.Services.Select(service => new ElectionService
+        {
+            Name = service.Name,
+            Priority = (byte)service.Priority,
+            Preferred = NodeId.FromName(configuration.PrimaryOf(service)),
+            Preempt = service.Preempt,
+            OnLoss = service.OnLoss,
+            OnLossAfter = service.OnLossAfter,
+        })],
+        Heartbeat = configuration.Group.Heartbeat,
+        DeadAfter = configuration.Group.DeadAfter,
+        Lease = configuration.Group.Lease,
+        Quorum = configuration.Group.Quorum == Quorum.Majority,
+        ConfigurationDigest = GroupDigest.ForElections(configuration),
+    };
+
     /// <summary>Of the state mirror.</summary>
     internal static StateMirrorOptions Mirror(ApplianceConfiguration configuration, ulong incarnation, ReadOnlyMemory<byte> groupSeed)
     {
@@ -61,8 +83,8 @@ internal static class NodeSettings
         return new StateMirrorOptions
         {
             Node = configuration.Node.Id,
-            DataMembers = [.. configuration.Group.Members.Select(static member => member.Name)],
-            Services = configuration.Node.Role == MemberRole.Witness ? [] : [.. configuration.Services.Select(service => new MirroredServiceOptions(service.Name, configuration.PrimaryOf(service)))],
+            DataMembers = [.. configuration.DataMembers],
+            Services = configuration.Node.Role == MemberRole.Witness ? [] : [.. configuration.Services.Select(static service => new MirroredServiceOptions(service.Name, Primary: null))],
             Classes = configuration.Classes,
             Hash = new BuzHash(hashSeed),
             TombstoneRetention = configuration.Group.TombstoneRetention,

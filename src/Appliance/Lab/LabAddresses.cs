@@ -28,6 +28,12 @@ internal sealed class LabAddresses
     /// <summary>Port of the backend's HTTP server; on loopback one that needs no privilege.</summary>
     internal int BackendPort => _loopback ? 8080 : 80;
 
+    /// <summary>Where the service is, whichever node is its primary.</summary>
+    internal const string Service = "10.0.0.150", Service6 = "fd00::150";
+
+    /// <summary>Where the second service is.</summary>
+    internal const string SecondService = "10.0.0.151", SecondService6 = "fd00::151";
+
     /// <summary>The id of the n-th node, from 0.</summary>
     internal static string IdOf(int index) => ((char)('a' + index)).ToString();
 

@@ -13,6 +13,12 @@ internal static class LabConfiguration
     /// <summary>Its listener.</summary>
     internal const string Listener = "state";
 
+    /// <summary>A second service, whose first primary is another node.</summary>
+    internal const string SecondService = "second";
+
+    /// <summary>Its listener.</summary>
+    internal const string SecondListener = "second-state";
+
     /// <summary>The relay in front of the backend, and the backend's pool.</summary>
     internal const string Relay = "web";
 
@@ -32,12 +38,15 @@ internal static class LabConfiguration
             [
                 ("name", state.Name), ("members", string.Join(' ', state.Nodes.Select(static member => $"{member.Id}={member.SyncAddress}"))),
                 ("address", addresses.Multicast), ("port", addresses.GroupPort.ToString(CultureInfo.InvariantCulture)), ("key-file", keyFile),
+                ("heartbeat", "10ms"), ("dead-after", "100ms"), ("lease", "80ms"), ("quorum", state.Nodes.Count == 2 ? "off" : "majority"),
             ]),
-            ($"service {Service}", [("primary", state.Nodes[0].Id)]),
-            ($"listener {Listener}", [("service", Service), ("bind", "node"), ("node-addresses", node.Address), ("port", state.Port.ToString(CultureInfo.InvariantCulture))]),
+            ($"service {Service}", [("addresses", state.Loopback ? "" : $"{LabAddresses.Service} {LabAddresses.Service6}"), ("primary", state.Nodes[0].Id)]),
+            ($"service {SecondService}", [("addresses", state.Loopback ? "" : $"{LabAddresses.SecondService} {LabAddresses.SecondService6}"), ("primary", state.Nodes[1 % state.Nodes.Count].Id)]),
+            ($"listener {Listener}", [("service", Service), ("bind", state.Loopback ? "node" : "both"), ("node-addresses", node.Address), ("port", state.Port.ToString(CultureInfo.InvariantCulture))]),
+            ($"listener {SecondListener}", [("service", SecondService), ("bind", state.Loopback ? "node" : "both"), ("node-addresses", node.Address), ("port", (state.Port + 1).ToString(CultureInfo.InvariantCulture))]),
             ($"listener {Relay}",
             [
-                ("service", Service), ("type", "relay"), ("backend", Relay), ("bind", "node"), ("node-addresses", node.Address), ("port", state.RelayPort.ToString(CultureInfo.InvariantCulture)),
+                ("service", Service), ("type", "relay"), ("backend", Relay), ("bind", state.Loopback ? "node" : "both"), ("node-addresses", node.Address), ("port", state.RelayPort.ToString(CultureInfo.InvariantCulture)),
             ]),
             ($"backend {Relay}", [("servers", string.Create(CultureInfo.InvariantCulture, $"{state.BackendAddress}:{state.BackendPort}")), ("check", "http /healthz"), ("interval", "500ms"), ("timeout", "400ms")]),
             ("admin", [("socket", node.Admin)]),

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using Appliance.Admin;
+using Appliance.Cluster.Failover;
+using Appliance.Cluster.Guard;
 using Appliance.Commands;
 using Appliance.Configuration;
 using Appliance.Lab.Backend;
@@ -63,7 +65,7 @@ internal sealed class Laboratory : IDisposable
             LaunchBackend();
             foreach (LabNode node in _state.Nodes) Launch(node);
             await AwaitBackendAsync().ConfigureAwait(false);
-            foreach (LabNode node in _state.Nodes) await AwaitAsync(node.Id, static status => status.Synchronised && status.Members.All(static member => member is { State: "live", Synchronised: true }), "synchronised with all others").ConfigureAwait(false);
+            foreach (LabNode node in _state.Nodes) await AwaitAsync(node.Id, IsReady, "synchronised with all others, every service with its primary").ConfigureAwait(false);
         }
         catch
         {
@@ -175,12 +177,14 @@ internal sealed class Laboratory : IDisposable
     {
         LabState state = State;
         NodeStatus?[] views = await Task.WhenAll(state.Nodes.Select(static node => TryGetStatusAsync(node))).ConfigureAwait(false);
-        string primary = views.SelectMany(static view => view?.Services ?? []).FirstOrDefault(static service => service is { Name: LabConfiguration.Service, Role: "primary" })?.Primary ?? state.Nodes[0].Id;
         return new LabReport(
             [.. state.Nodes.Select(static node => new LabReport.Node(node.Id, node.Process?.Id ?? 0, node.Namespace, node.Address, node.Admin, node.Process?.State ?? "down"))],
             new LabReport.Place(state.ClientNamespace),
             new LabReport.AddressedPlace(state.BackendNamespace, state.BackendAddress, state.BackendPort),
-            [new LabReport.Service(LabConfiguration.Service, state.Node(primary).Address, primary, [new LabReport.Door(LabConfiguration.Listener, "resp", state.Port), new LabReport.Door(LabConfiguration.Relay, "relay", state.RelayPort)])],
+            [
+                DescribeService(state, views, LabConfiguration.Service, LabAddresses.Service, new LabReport.Door(LabConfiguration.Listener, "resp", state.Port), new LabReport.Door(LabConfiguration.Relay, "relay", state.RelayPort)),
+                DescribeService(state, views, LabConfiguration.SecondService, LabAddresses.SecondService, new LabReport.Door(LabConfiguration.SecondListener, "resp", state.Port + 1)),
+            ],
             state.Loopback ? 0 : _filter.Losses(state).Sum(static link => link.Touched),
             state.Loopback ? 0 : _filter.Reordered(state).Sum(static link => link.Touched));
     }
@@ -188,6 +192,18 @@ internal sealed class Laboratory : IDisposable
     /// <summary>The status of each node that answers; null for those that do not.</summary>
     internal async Task<IReadOnlyList<(LabNode Node, NodeStatus? Status)>> ViewsAsync() =>
         await Task.WhenAll(State.Nodes.Select(static async node => (node, await TryGetStatusAsync(node).ConfigureAwait(false)))).ConfigureAwait(false);
+
+    private static bool IsReady(NodeStatus status) =>
+        status.Synchronised && status.Members.All(static member => member is { State: "live", Synchronised: true }) && status.Services.All(service => service.Primary is not null && (service.Primary != status.Id || service.Serving));
+
+    // On loopback a service has no address of its own: it is where its primary is.
+    private static LabReport.Service DescribeService(LabState state, NodeStatus?[] views, string name, string address, params LabReport.Door[] doors)
+    {
+        string? primary = null;
+        for (int i = 0; i < views.Length; i++)
+            if (views[i]?.Services.FirstOrDefault(service => service.Name == name) is { Serving: true }) primary = state.Nodes[i].Id;
+        return new LabReport.Service(name, state.Loopback ? state.Nodes.FirstOrDefault(node => node.Id == primary)?.Address ?? "" : address, primary ?? "", doors);
+    }
 
     private static double Validate(double percent) => percent is >= 0 and <= 100 ? percent : throw new LabException($"{percent} is no percentage: 0 to 100");
 
@@ -319,7 +335,9 @@ internal sealed class Laboratory : IDisposable
             _state.Backend?.KillAndWait();
             Parallel.ForEach(_state.Nodes.Where(static node => node.Process is not null), static node => node.Process!.EndAndWait());
         }
-        if (Environment.IsPrivilegedProcess) _network.Destroy();
+        if (!Environment.IsPrivilegedProcess) return;
+        foreach (LabNode node in _state is { Loopback: false } ? _state.Nodes : []) LeaseGuard.Uninstall(AddressFence.GuardOf(_name, node.Id)); // a killed node leaves its guard
+        _network.Destroy();
     }
 
     private void Save() => State.Save(_directory.Path);

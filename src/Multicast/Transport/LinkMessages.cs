@@ -7,7 +7,7 @@ namespace Appliance.Multicast.Transport;
 /// <param name="Index">The interface.</param>
 /// <param name="Carries">It is up and has a carrier.</param>
 /// <param name="MtuBytes">Its MTU; 0 when the message does not say.</param>
-internal readonly record struct LinkState(int Index, bool Carries, int MtuBytes);
+public readonly record struct LinkState(int Index, bool Carries, int MtuBytes);
 
 /// <summary>Reads RTM_NEWLINK and RTM_DELLINK out of a block of netlink messages (linux/rtnetlink.h).</summary>
 /// <remarks>

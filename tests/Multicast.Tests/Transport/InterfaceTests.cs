@@ -140,7 +140,7 @@ public sealed class InterfaceTests
         space.Command("ip address add 10.9.0.1/24 dev near");
         using var loop = new EventLoop();
         using var changes = new System.Collections.Concurrent.BlockingCollection<LinkState>();
-        LinkWatch watch = space.Run(() => new LinkWatch(loop, InterfaceChoice.Find("near", AddressFamily.InterNetwork, needsMulticast: true), changes.Add));
+        LinkWatch watch = space.Run(() => new LinkWatch(loop, "near", InterfaceChoice.Find("near", AddressFamily.InterNetwork, needsMulticast: true).Index, changes.Add));
         Assert.True(watch.Carries);
         loop.Start("test");
         LinkState Next()

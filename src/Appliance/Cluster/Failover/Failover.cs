@@ -1,0 +1,369 @@
+using Appliance.Cluster.Elections;
+using Appliance.Configuration;
+using Appliance.Host;
+using Appliance.Multicast;
+using Appliance.Multicast.Transport;
+using Appliance.State;
+using Microsoft.Extensions.Logging;
+
+namespace Appliance.Cluster.Failover;
+
+/// <summary>
+/// Takes services over and gives them up (ARCHITECTURE 6): joins elections, state, guard and addresses of a node. The order is: win the vote; collect and cut; open the guard; add the addresses;
+/// announce. State and listeners before address, or the kernel answers clients with RST. Loop thread, except where it says otherwise. Demands A2, A16, E6, E8.
+/// </summary>
+internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDisposable
+{
+    private readonly ApplianceConfiguration _configuration;
+    private readonly StateMirror _mirror;
+    private readonly ILogger _log;
+    private readonly AddressFence _fence;
+    private readonly ElectionEngine _elections;
+    private readonly OwnedService[] _services;
+    private readonly Dictionary<NodeId, string> _names;
+    private IGroup? _group;
+    private TaskCompletionSource? _released;
+    private bool _groupElected;
+    private NodeId _groupTarget;
+
+    /// <param name="configuration">Of this node.</param>
+    /// <param name="state">Directory of the votes.</param>
+    /// <param name="mirror">The state, whose roles this gives.</param>
+    /// <param name="loop">The node's loop, which does not run yet.</param>
+    /// <param name="log">Where to say what happens.</param>
+    /// <exception cref="NodeStartException">See <see cref="AddressFence"/>.</exception>
+    /// <exception cref="IOException">Votes cannot be read.</exception>
+    /// <exception cref="InvalidDataException">Votes are damaged.</exception>
+    internal Failover(ApplianceConfiguration configuration, StateDirectory state, StateMirror mirror, EventLoop loop, ILogger log)
+    {
+        _configuration = configuration;
+        _mirror = mirror;
+        _log = log;
+        _names = configuration.Group.Members.ToDictionary(static member => NodeId.FromName(member.Name), static member => member.Name);
+        _fence = new AddressFence(configuration, loop, text => NodeLog.Warning(log, text));
+        try
+        {
+            _services = [.. configuration.Services.Select((service, index) => new OwnedService(service.Name, _fence.Services[index]))];
+            _elections = new ElectionEngine(NodeSettings.Elections(configuration), new VoteFiles(state.Path), this, EventLoop.ReadClock());
+        }
+        catch
+        {
+            _fence.Dispose();
+            throw;
+        }
+        _fence.LinkChanged = OnLinkChanged;
+    }
+
+    /// <summary>What is wrong with the guard; any thread.</summary>
+    internal IReadOnlyList<string> Faults => _fence.Faults;
+
+    /// <summary>This node takes no service, and gives up those that it has as soon as another can take them.</summary>
+    internal bool IsDrained { get; private set; }
+
+    /// <inheritdoc/>
+    public Timestamp NextDeadline
+    {
+        get
+        {
+            Timestamp next = _elections.NextDeadline;
+            foreach (OwnedService service in _services) next = Timestamp.Min(next, service.Addresses.NextDeadline);
+            return next;
+        }
+    }
+
+    private Timestamp Now => _group!.Now;
+
+    /// <summary>Begins to take part, after the mirror has started.</summary>
+    internal void Start(IGroup group)
+    {
+        _group = group;
+        if (_configuration.Node.Role == MemberRole.Data)
+            for (int i = 0; i < _services.Length; i++) _elections.NoteTerm(i, (uint)_mirror.SeenTermOf(_services[i].Name));
+    }
+
+    /// <summary>A beat of a member; see <see cref="IGroupHandler.OnBeat"/>.</summary>
+    internal void OnBeat(GroupMember member, Timestamp receivedAt, ulong beatSent, ulong echoedSent, ReadOnlySpan<byte> extension) =>
+        _elections.OnBeat(Now, member.Node, member.Incarnation, receivedAt, beatSent, echoedSent, extension);
+
+    /// <summary>A member came, went, or came back.</summary>
+    internal void OnMemberChanged(MemberChange change)
+    {
+        if (change is not (MemberChange.Joined or MemberChange.Restored)) return;
+        foreach (OwnedService service in _services) service.Addresses.AnnounceAgain(Now); // its neighbour table is old, or empty
+    }
+
+    /// <inheritdoc/>
+    public void OnRoundEnd(Timestamp now)
+    {
+        bool isTick = now >= _elections.NextDeadline;
+        for (int i = 0; i < _services.Length; i++)
+        {
+            TellReadiness(i, isTick);
+            _services[i].Addresses.AnnounceDue(now);
+        }
+        if (isTick) _elections.OnTick(now);
+        ActForGroup(now);
+    }
+
+    /// <summary>Hands a service over to a member of the operator's choice.</summary>
+    /// <returns>Completes with null once it is handed over, or with the reason why not.</returns>
+    internal Task<string?> PromoteAsync(string service, string node)
+    {
+        int index = Array.FindIndex(_services, known => known.Name == service);
+        if (index < 0) return Task.FromResult<string?>($"there is no service '{service}'");
+        if (!_names.ContainsValue(node)) return Task.FromResult<string?>($"'{node}' is no member of the group");
+        string? primary = NameOf(_elections.PrimaryOf(index));
+        if (primary == node) return Task.FromResult<string?>(null);
+        if (!_elections.IsPrimary(index, Now)) return Task.FromResult<string?>(primary is null ? $"service {service} has no primary now" : $"this node is not the primary of {service}: ask {primary}");
+        if (_services[index].HandOver is not null) return Task.FromResult<string?>($"service {service} is being handed over already");
+        var done = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _services[index].HandOver = done;
+        _mirror.HandOver(service, node);
+        return done.Task;
+    }
+
+    /// <summary>Drains this node, or ends that.</summary>
+    internal void SetDrained(bool drained)
+    {
+        if (drained != IsDrained) NodeLog.Note(_log, drained ? "drained: this node takes no service and hands over those that it has" : "undrained: this node may take services again");
+        IsDrained = drained;
+        for (int i = 0; i < _services.Length; i++) TellReadiness(i, isTick: true);
+    }
+
+    /// <summary>Drains for the end of this node.</summary>
+    /// <returns>Completes when this node is primary of nothing; never, if nobody can take over.</returns>
+    internal Task ReleaseAsync()
+    {
+        _released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        SetDrained(true);
+        NoteReleased();
+        return _released.Task;
+    }
+
+    /// <summary>Gives up whatever is left, so that others need not wait for the lease's end.</summary>
+    internal void ReleaseAll()
+    {
+        for (int i = 0; i <= _elections.GroupService; i++)
+            if (_elections.IsPrimary(i, Now)) _elections.Release(Now, i);
+    }
+
+    /// <summary>How a service stands.</summary>
+    internal FailoverStatus StatusOf(int service)
+    {
+        Timestamp now = Now;
+        return new FailoverStatus(_elections.IsPrimary(service, now) ? _elections.LeaseUntil(service) - now : null, _elections.Describe(service), _services[service].IsServing, _services[service].Addresses.Fenced);
+    }
+
+    /// <summary>The primary of a service as far as this node knows; null: nobody.</summary>
+    internal string? PrimaryOf(int service) => NameOf(_elections.PrimaryOf(service));
+
+    /// <summary>The newest term of a service.</summary>
+    internal uint TermOf(int service) => _elections.TermOf(service);
+
+    /// <summary>This node holds a valid lease of a service and has cut: it may answer for it now.</summary>
+    internal bool IsServing(string service)
+    {
+        int index = Array.FindIndex(_services, known => known.Name == service);
+        return index >= 0 && _services[index].IsServing && _elections.IsPrimary(index, Now);
+    }
+
+    /// <summary>Removes addresses and guard. Not while the loop runs.</summary>
+    public void Dispose() => _fence.Dispose();
+
+    void IElectionSink.Publish(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) => _group?.PublishBeatExtension(extension, validUntil, hurry);
+
+    void IElectionSink.OnElected(int service, uint term, Timestamp leaseUntil, SynchronisedSet set, ElectionKind kind)
+    {
+        if (service == _elections.GroupService)
+        {
+            NodeLog.Note(_log, $"the group's own service: this node is primary in term {term}");
+            _groupElected = true;
+            return;
+        }
+        OwnedService owned = _services[service];
+        (owned.Term, owned.LeaseUntil) = (term, leaseUntil);
+        NodeLog.Note(_log, $"service {owned.Name}: elected in term {term} ({Words(kind)})");
+        _mirror.BecomePrimary(owned.Name, term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss);
+    }
+
+    void IElectionSink.OnLease(int service, uint term, Timestamp until)
+    {
+        if (service == _elections.GroupService) return;
+        _services[service].LeaseUntil = until;
+        _services[service].Addresses.Renew(until);
+    }
+
+    void IElectionSink.OnLost(int service, uint term, LeaseLoss why)
+    {
+        if (service < _services.Length)
+        {
+            OwnedService owned = _services[service];
+            owned.Addresses.GiveUp();
+            bool served = owned.IsServing;
+            owned.IsServing = false;
+            if (why == LeaseLoss.Expired) NodeLog.Warning(_log, $"service {owned.Name}: the lease of term {term} has ended without an echo from a majority; this node is silent");
+            else NodeLog.Note(_log, $"service {owned.Name}: no longer primary in term {term} ({Words(why)}){(served ? "" : ", before it served")}");
+            _mirror.LoseLease(owned.Name);
+        }
+        NoteReleased();
+    }
+
+    void IElectionSink.OnPrimary(int service, NodeId primary, uint term)
+    {
+        if (service >= _services.Length || _configuration.Node.Role == MemberRole.Witness) return;
+        string? name = NameOf(primary);
+        if (name is not null) NodeLog.Note(_log, $"service {_services[service].Name}: {name} is primary in term {term}");
+        if (name != _configuration.Node.Id) _mirror.Follow(_services[service].Name, term, name);
+    }
+
+    void IElectionSink.OnSynchronisedSet(int service, SynchronisedSet set)
+    {
+        if (service < _services.Length) _mirror.CommitSynchronised(_services[service].Name, NamesOf(set));
+    }
+
+    void IElectionSink.OnView(GroupView view, bool isCommitted) => NodeLog.Note(_log, $"view {view.Term}:{view.Number}{(isCommitted ? " is committed" : "")}: {string.Join(' ', NamesOf(view, view.Voters))}");
+
+    void IElectionSink.OnHandOverWanted(int service, NodeId target, HandOverReason why)
+    {
+        if (NameOf(target) is not { } name) return;
+        if (service == _elections.GroupService)
+        {
+            _groupTarget = target;
+            return;
+        }
+        OwnedService owned = _services[service];
+        if (!owned.IsServing || owned.HandOver is not null) return;
+        owned.HandOver = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        NodeLog.Note(_log, $"service {owned.Name}: handing over to {name} ({Words(why)})");
+        _mirror.HandOver(owned.Name, name);
+    }
+
+    void IElectionSink.Log(ElectionEvent kind, string text)
+    {
+        switch (kind)
+        {
+            case ElectionEvent.Progress: NodeLog.Note(_log, text); break;
+            case ElectionEvent.Loss: NodeLog.Lost(_log, text); break;
+            default: NodeLog.Warning(_log, text); break;
+        }
+    }
+
+    void IMirrorRoles.OnServing(string service, ulong term)
+    {
+        int index = IndexOf(service);
+        OwnedService owned = _services[index];
+        if (owned.Term != term || !_elections.IsPrimary(index, Now)) return; // the lease ended while it collected
+        owned.IsServing = true;
+        owned.Addresses.Take(Now, owned.LeaseUntil);
+        _elections.SetServing(Now, index);
+    }
+
+    void IMirrorRoles.OnTermTooLow(string service, ulong term, ulong seenTerm)
+    {
+        int index = IndexOf(service);
+        _elections.NoteTerm(index, (uint)seenTerm);
+        _elections.Release(Now, index);
+    }
+
+    void IMirrorRoles.OnStoodDown(string service, ulong higherTerm) => _elections.NoteTerm(IndexOf(service), (uint)higherTerm);
+
+    void IMirrorRoles.OnSynchronisedMembersChanged(string service)
+    {
+        int index = IndexOf(service);
+        ushort members = 0;
+        foreach (string name in _mirror.SynchronisedMembers(service))
+            if (_elections.View.SlotOf(NodeId.FromName(name)) is >= 0 and int slot) members |= (ushort)(1 << slot);
+        if (_elections.ProposeSynchronisedSet(Now, index, members) is { } whyNot) NodeLog.Warning(_log, $"service {service}: its synchronised members cannot be recorded now: {whyNot}");
+    }
+
+    void IMirrorRoles.OnHandedOver(string service, string target, ulong term)
+    {
+        int index = IndexOf(service);
+        string? whyNot = _elections.TransferTo(Now, index, NodeId.FromName(target));
+        if (whyNot is null) NodeLog.Note(_log, $"service {service}: handed over to {target}");
+        else _elections.Release(Now, index);
+        EndHandOver(index, whyNot);
+    }
+
+    void IMirrorRoles.OnHandOverFailed(string service, string target, string why)
+    {
+        NodeLog.Warning(_log, $"service {service}: not handed over to {target}: {why}");
+        EndHandOver(IndexOf(service), why);
+    }
+
+    void IMirrorRoles.OnOffered(string service, string from, ulong term) => NodeLog.Note(_log, $"service {service}: {from} hands it over");
+
+    // The group's own service has neither state to collect nor addresses. Not inside the engine's calls.
+    private void ActForGroup(Timestamp now)
+    {
+        if (_groupElected) _elections.SetServing(now, _elections.GroupService);
+        if (_groupTarget != NodeId.None && _elections.TransferTo(now, _elections.GroupService, _groupTarget) is { } whyNot) NodeLog.Warning(_log, $"the group's own service is not handed over: {whyNot}");
+        (_groupElected, _groupTarget) = (false, NodeId.None);
+    }
+
+    private void TellReadiness(int index, bool isTick)
+    {
+        if (_configuration.Node.Role == MemberRole.Witness) return;
+        OwnedService owned = _services[index];
+        MirroredService state = _mirror.Services[index];
+        var readiness = new Readiness(state.IsComplete, _fence.LinksCarry(index), IsDrained);
+        if (readiness == owned.Told && !isTick) return;
+        owned.Told = readiness;
+        _elections.SetReadiness(Now, index, readiness.IsSynchronised, readiness.IsHealthy, readiness.IsDrained, state.Position.Value);
+    }
+
+    private void OnLinkChanged()
+    {
+        for (int i = 0; i < _services.Length; i++)
+        {
+            if (_fence.LinksCarry(i)) _services[i].Addresses.AnnounceAgain(Now);
+            TellReadiness(i, isTick: false);
+        }
+    }
+
+    private void EndHandOver(int index, string? whyNot)
+    {
+        TaskCompletionSource<string?>? asked = _services[index].HandOver;
+        _services[index].HandOver = null;
+        asked?.SetResult(whyNot);
+    }
+
+    private void NoteReleased()
+    {
+        if (_released is null || _group is null) return;
+        for (int i = 0; i < _services.Length; i++)
+            if (_elections.IsPrimary(i, Now)) return;
+        _released.TrySetResult();
+    }
+
+    private int IndexOf(string service) => Array.FindIndex(_services, known => known.Name == service);
+
+    private string? NameOf(NodeId node) => node == NodeId.None ? null : _names.GetValueOrDefault(node, node.ToString());
+
+    private string[] NamesOf(SynchronisedSet set) => NamesOf(_elections.View, set.Members);
+
+    private string[] NamesOf(GroupView view, ushort slots) =>
+        [.. Enumerable.Range(0, ElectionOptions.MaxMembers).Where(slot => (slots >> slot & 1) != 0).Select(slot => NameOf(view.NodeOf(slot))).OfType<string>()];
+
+    private static string Words(Enum value) => SettingReader.Words(value.ToString()).Replace('-', ' ');
+
+    private readonly record struct Readiness(bool IsSynchronised, bool IsHealthy, bool IsDrained);
+
+    /// <summary>What this node is for one service.</summary>
+    private sealed class OwnedService(string name, ServiceAddresses addresses)
+    {
+        internal string Name { get; } = name;
+
+        internal ServiceAddresses Addresses { get; } = addresses;
+
+        internal Readiness Told { get; set; }
+
+        internal uint Term { get; set; }
+
+        internal Timestamp LeaseUntil { get; set; }
+
+        internal bool IsServing { get; set; }
+
+        internal TaskCompletionSource<string?>? HandOver { get; set; }
+    }
+}

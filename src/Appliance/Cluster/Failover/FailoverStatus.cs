@@ -1,0 +1,8 @@
+namespace Appliance.Cluster.Failover;
+
+/// <summary>How the elections of a service stand, as this node sees them.</summary>
+/// <param name="LeaseLeft">How long this node may act as primary without another echo; null when it is not primary.</param>
+/// <param name="Text">Who is primary, or why nobody is, in words.</param>
+/// <param name="OwnsAddresses">This node answers for the service.</param>
+/// <param name="Fenced">Packets that the guard dropped.</param>
+internal sealed record FailoverStatus(TimeSpan? LeaseLeft, string Text, bool OwnsAddresses, long Fenced);

@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Text;
+using Appliance.Cluster.Elections;
+using Appliance.Host;
+using Appliance.Multicast;
+
+namespace Appliance.Cluster.Failover;
+
+/// <summary>Votes and views as text files in <c>[node] state-directory</c>: <c>vote-SERVICE</c> and <c>view</c>, each replaced as a whole and synchronised. Loop thread.</summary>
+/// <remarks>
+/// A damaged file stops the start: who guesses may vote twice in a term.
+/// <code>
+/// vote-SERVICE:  term T / voted NODE / set TERM NUMBER NODE...
+/// view:          version TERM NUMBER / key-epoch N / slot NODE vacant|data|witness, one line each
+/// </code>
+/// Nodes are the sixteen hexadecimal digits of <see cref="NodeId"/>.
+/// </remarks>
+internal sealed class VoteFiles : IVoteStore
+{
+    private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private readonly string _directory;
+
+    /// <param name="directory">The state directory, which exists.</param>
+    internal VoteFiles(string directory) => _directory = directory;
+
+    private string ViewPath => Path.Combine(_directory, "view");
+
+    /// <inheritdoc/>
+    public VoteRecord ReadVote(string service)
+    {
+        string path = VotePath(service);
+        if (!File.Exists(path)) return VoteRecord.None;
+        string[][] lines = ReadWords(path);
+        if (lines is [["term", var term], ["voted", var voted], ["set", var setTerm, var setNumber, .. var members]]
+            && TryRead(term, out uint termNumber) && TryRead(setTerm, out uint setTermNumber) && TryRead(setNumber, out uint number)
+            && TryReadNodes([voted], out List<NodeId> votedFor) && TryReadNodes(members, out List<NodeId> set))
+            return new VoteRecord(termNumber, votedFor[0], setTermNumber, number, set);
+        throw Damaged(path, "the node's vote");
+    }
+
+    /// <inheritdoc/>
+    public void WriteVote(string service, VoteRecord vote) => Write(VotePath(service),
+        string.Create(CultureInfo.InvariantCulture, $"term {vote.Term}\nvoted {vote.VotedFor}\nset {vote.SetTerm} {vote.SetNumber}{string.Concat(vote.SetMembers.Select(static member => $" {member}"))}\n"));
+
+    /// <inheritdoc/>
+    public GroupView? ReadView()
+    {
+        if (!File.Exists(ViewPath)) return null;
+        string[][] lines = ReadWords(ViewPath);
+        if (lines is [["version", var term, var number], ["key-epoch", var epoch], .. var slots] && slots.Length <= ElectionOptions.MaxMembers
+            && TryRead(term, out uint termNumber) && TryRead(number, out uint viewNumber) && ushort.TryParse(epoch, NumberStyles.None, CultureInfo.InvariantCulture, out ushort keyEpoch)
+            && TryReadSlots(slots, out List<ViewSlot> read))
+            return new GroupView(termNumber, viewNumber, keyEpoch, [.. read]);
+        throw Damaged(ViewPath, "the group's members");
+    }
+
+    /// <inheritdoc/>
+    public void WriteView(GroupView view)
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"version {view.Term} {view.Number}\nkey-epoch {view.KeyEpoch}\n");
+        foreach (ViewSlot slot in view.Slots) text.Append(CultureInfo.InvariantCulture, $"slot {slot.Node} {slot.Role.ToString().ToLowerInvariant()}\n");
+        Write(ViewPath, text.ToString());
+    }
+
+    private static void Write(string path, string text)
+    {
+        try
+        {
+            AtomicFile.Write(path, Encoding.ASCII.GetBytes(text), Mode);
+        }
+        catch (UnauthorizedAccessException refused)
+        {
+            throw new IOException(refused.Message, refused);
+        }
+    }
+
+    private static string[][] ReadWords(string path) => [.. File.ReadAllLines(path).Select(static line => line.Split(' '))];
+
+    private static bool TryReadSlots(string[][] lines, out List<ViewSlot> slots)
+    {
+        slots = [];
+        foreach (string[] line in lines)
+        {
+            if (line is not ["slot", var node, var role] || !TryReadNodes([node], out List<NodeId> nodes) || !Enum.TryParse(role, ignoreCase: true, out SlotRole slotRole)) return false;
+            slots.Add(new ViewSlot(nodes[0], slotRole));
+        }
+        return true;
+    }
+
+    private static bool TryReadNodes(string[] words, out List<NodeId> nodes)
+    {
+        nodes = [];
+        foreach (string word in words)
+        {
+            if (word.Length != 16 || !ulong.TryParse(word, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value)) return false;
+            nodes.Add(new NodeId(value));
+        }
+        return true;
+    }
+
+    private static bool TryRead(string word, out uint value) => uint.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value <= ElectionEngine.MaxTerm;
+
+    private static InvalidDataException Damaged(string path, string what) =>
+        new($"{path} is damaged: it must hold {what}. Restore it, or, if every other member of the group is up, empty the state directory and let the node join as a new one");
+
+    private string VotePath(string service) => Path.Combine(_directory, $"vote-{service}");
+}
