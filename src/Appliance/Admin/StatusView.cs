@@ -11,6 +11,8 @@ internal static class StatusView
     internal static IRenderable Render(NodeStatus status)
     {
         var parts = new List<IRenderable> { Headline(status), Services(status), Members(status), Losses(status) };
+        foreach (ServiceStatus service in status.Services.Where(static service => service.Primary is null)) parts.Add(new Markup($"[red]service {Markup.Escape(service.Name)} has no primary:[/] {Markup.Escape(service.Election)}"));
+        if (status.Drained) parts.Add(new Markup("[yellow]drained:[/] this node takes no service"));
         foreach (string warning in status.Warnings) parts.Add(new Markup($"[yellow]warning:[/] {Markup.Escape(warning)}"));
         return new Rows(parts);
     }

@@ -38,9 +38,9 @@ internal static class ApplianceCommandLine
         StatusCommand.Create(),
         GetCommand.Create(),
         ReloadCommand.Create(),
-        MoveCommands.Promote(),
-        MoveCommands.Drain(),
-        MoveCommands.Undrain(),
+        PromoteCommand.Create(),
+        DrainCommand.Create(),
+        UndrainCommand.Create(),
         KeygenCommand.Create(),
         LabCommand.Create(),
     };

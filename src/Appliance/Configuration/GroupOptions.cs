@@ -14,16 +14,6 @@ public enum Quorum
     Off,
 }
 
-/// <summary>Whether a node may be primary without the fence in its kernel.</summary>
-public enum GuardRule
-{
-    /// <summary>A node that cannot fence its floating addresses does not start.</summary>
-    Required,
-
-    /// <summary>It starts all the same, and says so.</summary>
-    BestEffort,
-}
-
 /// <summary>How datagrams reach the other members.</summary>
 public enum GroupTransport
 {
@@ -74,9 +64,6 @@ public sealed record GroupOptions
 
     /// <summary>Who must agree before a node becomes primary. Majority: the only choice with which no two nodes are ever primary at once.</summary>
     public Quorum Quorum { get; init; } = Quorum.Majority;
-
-    /// <summary>The lease guard in the kernel (docs/decisions/0005). Required: without it a frozen node goes on answering for its addresses.</summary>
-    public GuardRule Guard { get; init; } = GuardRule.Required;
 
     /// <summary>Multicast or unicast. Multicast: one copy on the wire whatever the number of members (A12).</summary>
     public GroupTransport Transport { get; init; } = GroupTransport.Multicast;

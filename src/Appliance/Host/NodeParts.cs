@@ -46,6 +46,7 @@ internal sealed class NodeParts : IDisposable
             Loop.Add(new TroubleLog(_group, log));
             if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
             if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, loggers);
+            if (_relay is not null) Join(_relay);
         }
         catch
         {
@@ -116,6 +117,13 @@ internal sealed class NodeParts : IDisposable
         Mirror.Dispose();
         _terms.Dispose();
         Loop.Dispose();
+    }
+
+    private void Join(RelayParts relay)
+    {
+        Failover.IsHealthy = relay.Health.IsHealthy;
+        Failover.Notify = relay.Notify;
+        relay.Health.Changed += (_, _) => Loop.Post(Failover.OnHealthChanged);
     }
 
     private void OpenListeners(ApplianceConfiguration configuration, ILoggerFactory loggers)

@@ -62,6 +62,10 @@ internal sealed class AdminFixture : IAdminSource, IAsyncDisposable
 
     public Task<PrimaryReport?> GetPrimaryAsync(string service) => Answer(() => Primaries.GetValueOrDefault(service));
 
+    public Task<string?> PromoteAsync(string service, string node) => Task.FromResult<string?>(service == "demo" ? null : $"there is no service '{service}'");
+
+    public Task<string?> DrainAsync(string node, bool drained) => Task.FromResult<string?>(null);
+
     public Task<ReloadReport> ReloadAsync()
     {
         Reloads++;

@@ -69,7 +69,7 @@ public sealed class The_command_line : IDisposable
     public async Task Checks_the_host_and_names_what_is_missing_with_its_remedy()
     {
         string path = _directory.File("node.conf");
-        await File.WriteAllTextAsync(path, $"[node]\nid = a\nstate-directory = {_directory.File("state")}\n[group]\nmembers = a=192.0.2.1 b=192.0.2.2\nkey-file = {_directory.File("none.key")}\n[admin]\nsocket = {_directory.File("admin.sock")}\n");
+        await File.WriteAllTextAsync(path, $"[node]\nid = a\nstate-directory = {_directory.File("state")}\n[group]\nmembers = a=192.0.2.1 b=192.0.2.2 c=192.0.2.3\nkey-file = {_directory.File("none.key")}\n[admin]\nsocket = {_directory.File("admin.sock")}\n");
 
         (int code, string text, _) = await InvokeAsync("check", "--config", path);
 

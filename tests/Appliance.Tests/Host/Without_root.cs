@@ -20,7 +20,7 @@ public sealed class Without_root
     {
         using var host = new TestNamespace();
         string[] launcher = ["nsenter", $"--net=/run/netns/{host.Name}", .. UnprivilegedUser.Launcher];
-        const string members = "a=127.77.0.1 b=127.77.0.2", insist = "realtime = yes\nlock-memory = yes\n";
+        const string members = "a=127.77.0.1 b=127.77.0.2 c=127.77.0.3", insist = "realtime = yes\nlock-memory = yes\n";
         using var first = new NodeProcess("a", members, host.Name, insist, null, launcher);
         using var second = new NodeProcess("b", members, host.Name, insist, null, launcher);
         first.AwaitServing();

@@ -78,14 +78,14 @@ internal sealed class Voter
             if (slot == _context.SelfSlot)
             {
                 heard |= bit;
-                if (_state.Term == 0) fresh++;
+                if (HasNoSet(_state.Set)) fresh++;
                 if (!_state.Recovering) synchronised |= bit;
             }
             else if (_context.FreshAt(slot) is { } peer)
             {
                 ref readonly ServiceSection section = ref peer[_state.Index];
                 heard |= bit;
-                if (section.Term == 0) fresh++;
+                if (HasNoSet(section.Set)) fresh++;
                 if ((section.Flags & SectionFlags.Recovering) == 0) synchronised |= bit;
                 claimed |= section.Role == ElectionRole.Primary && section.Term >= _state.Term;
             }
@@ -219,6 +219,9 @@ internal sealed class Voter
         BoundToPrimary = false;
         BoundSent = 0;
     }
+
+    // Votes alone prove nothing: a first attempt that failed must not look like a primary whose state was lost.
+    private static bool HasNoSet(in SynchronisedSet set) => set is { Term: 0, Number: 0 };
 
     private bool IsFirstStart(int fresh) =>
         fresh >= _context.Needed && (_context.Options.Quorum || _context.Now >= _context.AbstainUntil + _context.Options.DeadAfter * 4);

@@ -124,7 +124,7 @@ internal sealed class AddressFence : IDisposable
         {
             return LeaseGuard.Install(GuardOf(configuration.Group.Name, configuration.Node.Id), _linkNames, guarded);
         }
-        catch (GuardException refused) when (configuration.Group.Guard == GuardRule.BestEffort)
+        catch (GuardException refused) when (configuration.Group.Guard == GuardDemand.BestEffort)
         {
             _warn($"no guard: {refused.Message}. A frozen node goes on answering for its addresses after its lease");
             return null;

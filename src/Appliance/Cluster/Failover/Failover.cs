@@ -57,6 +57,12 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     /// <summary>What is wrong with the guard; any thread.</summary>
     internal IReadOnlyList<string> Faults => _fence.Faults;
 
+    /// <summary>Whether this node's part of a service works ([service] check); any thread may change the answer, and then calls <see cref="OnHealthChanged"/> on the loop.</summary>
+    internal Func<string, bool> IsHealthy { get; set; } = static _ => true;
+
+    /// <summary>Told of this node's role for a service: service, role, term. Must not wait.</summary>
+    internal Action<string, string, ulong> Notify { get; set; } = static (_, _, _) => { };
+
     /// <summary>This node takes no service, and gives up those that it has as soon as another can take them.</summary>
     internal bool IsDrained { get; private set; }
 
@@ -131,9 +137,10 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     }
 
     /// <summary>Drains for the end of this node.</summary>
-    /// <returns>Completes when this node is primary of nothing; never, if nobody can take over.</returns>
+    /// <returns>Completes when this node is primary of nothing, or nobody can take over; never, if no hand-over comes about.</returns>
     internal Task ReleaseAsync()
     {
+        if (!_group!.Members.Any(static member => member is { State: MemberState.Live, Synchronised: true, Role: MemberRole.Data })) return Task.CompletedTask;
         _released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         SetDrained(true);
         NoteReleased();
@@ -183,7 +190,8 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         OwnedService owned = _services[service];
         (owned.Term, owned.LeaseUntil) = (term, leaseUntil);
         NodeLog.Note(_log, $"service {owned.Name}: elected in term {term} ({Words(kind)})");
-        _mirror.BecomePrimary(owned.Name, term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss);
+        string[] holders = kind == ElectionKind.ColdStart ? [_configuration.Node.Id] : NamesOf(set); // after a cold start nobody holds anything: nobody is awaited
+        _mirror.BecomePrimary(owned.Name, term, holders, acceptLoss: kind == ElectionKind.WithLoss);
     }
 
     void IElectionSink.OnLease(int service, uint term, Timestamp until)
@@ -203,6 +211,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             owned.IsServing = false;
             if (why == LeaseLoss.Expired) NodeLog.Warning(_log, $"service {owned.Name}: the lease of term {term} has ended without an echo from a majority; this node is silent");
             else NodeLog.Note(_log, $"service {owned.Name}: no longer primary in term {term} ({Words(why)}){(served ? "" : ", before it served")}");
+            if (served) Notify(owned.Name, "secondary", term);
             _mirror.LoseLease(owned.Name);
         }
         NoteReleased();
@@ -256,6 +265,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         owned.IsServing = true;
         owned.Addresses.Take(Now, owned.LeaseUntil);
         _elections.SetServing(Now, index);
+        Notify(service, "primary", term);
     }
 
     void IMirrorRoles.OnTermTooLow(string service, ulong term, ulong seenTerm)
@@ -306,10 +316,16 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         if (_configuration.Node.Role == MemberRole.Witness) return;
         OwnedService owned = _services[index];
         MirroredService state = _mirror.Services[index];
-        var readiness = new Readiness(state.IsComplete, _fence.LinksCarry(index), IsDrained);
+        var readiness = new Readiness(state.IsComplete, _fence.LinksCarry(index) && IsHealthy(owned.Name), IsDrained);
         if (readiness == owned.Told && !isTick) return;
         owned.Told = readiness;
         _elections.SetReadiness(Now, index, readiness.IsSynchronised, readiness.IsHealthy, readiness.IsDrained, state.Position.Value);
+    }
+
+    /// <summary>See <see cref="IsHealthy"/>.</summary>
+    internal void OnHealthChanged()
+    {
+        for (int i = 0; i < _services.Length; i++) TellReadiness(i, isTick: false);
     }
 
     private void OnLinkChanged()

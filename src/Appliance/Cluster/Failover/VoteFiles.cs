@@ -6,12 +6,12 @@ using Appliance.Multicast;
 
 namespace Appliance.Cluster.Failover;
 
-/// <summary>Votes and views as text files in <c>[node] state-directory</c>: <c>vote-SERVICE</c> and <c>view</c>, each replaced as a whole and synchronised. Loop thread.</summary>
+/// <summary>Votes and views as text files in <c>[node] state-directory</c>: <c>votes</c> and <c>view</c>, each replaced as a whole and synchronised. Loop thread.</summary>
 /// <remarks>
 /// A damaged file stops the start: who guesses may vote twice in a term.
 /// <code>
-/// vote-SERVICE:  term T / voted NODE / set TERM NUMBER NODE...
-/// view:          version TERM NUMBER / key-epoch N / slot NODE vacant|data|witness, one line each
+/// votes:  SERVICE TERM VOTED-NODE SET-TERM SET-NUMBER SET-NODE..., one line each
+/// view:   version TERM NUMBER / key-epoch N / slot NODE vacant|data|witness, one line each
 /// </code>
 /// Nodes are the sixteen hexadecimal digits of <see cref="NodeId"/>.
 /// </remarks>
@@ -23,24 +23,38 @@ internal sealed class VoteFiles : IVoteStore
     /// <param name="directory">The state directory, which exists.</param>
     internal VoteFiles(string directory) => _directory = directory;
 
+    private string VotesPath => Path.Combine(_directory, "votes");
+
     private string ViewPath => Path.Combine(_directory, "view");
 
     /// <inheritdoc/>
-    public VoteRecord ReadVote(string service)
+    public IReadOnlyDictionary<string, VoteRecord> ReadVotes()
     {
-        string path = VotePath(service);
-        if (!File.Exists(path)) return VoteRecord.None;
-        string[][] lines = ReadWords(path);
-        if (lines is [["term", var term], ["voted", var voted], ["set", var setTerm, var setNumber, .. var members]]
-            && TryRead(term, out uint termNumber) && TryRead(setTerm, out uint setTermNumber) && TryRead(setNumber, out uint number)
-            && TryReadNodes([voted], out List<NodeId> votedFor) && TryReadNodes(members, out List<NodeId> set))
-            return new VoteRecord(termNumber, votedFor[0], setTermNumber, number, set);
-        throw Damaged(path, "the node's vote");
+        var votes = new Dictionary<string, VoteRecord>();
+        if (!File.Exists(VotesPath)) return votes;
+        foreach (string[] line in ReadWords(VotesPath))
+        {
+            if (line is not [var service, var term, var voted, var setTerm, var setNumber, .. var members]
+                || !TryRead(term, out uint termNumber) || !TryRead(setTerm, out uint setTermNumber) || !uint.TryParse(setNumber, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
+                || !TryReadNodes([voted], out List<NodeId> votedFor) || !TryReadNodes(members, out List<NodeId> set)
+                || !votes.TryAdd(service, new VoteRecord(termNumber, votedFor[0], setTermNumber, number, set)))
+                throw Damaged(VotesPath, "the node's votes");
+        }
+        return votes;
     }
 
     /// <inheritdoc/>
-    public void WriteVote(string service, VoteRecord vote) => Write(VotePath(service),
-        string.Create(CultureInfo.InvariantCulture, $"term {vote.Term}\nvoted {vote.VotedFor}\nset {vote.SetTerm} {vote.SetNumber}{string.Concat(vote.SetMembers.Select(static member => $" {member}"))}\n"));
+    public void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
+    {
+        var text = new StringBuilder();
+        foreach ((string service, VoteRecord vote) in votes)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{service} {vote.Term} {vote.VotedFor} {vote.SetTerm} {vote.SetNumber}");
+            foreach (NodeId member in vote.SetMembers) text.Append(CultureInfo.InvariantCulture, $" {member}");
+            text.Append('\n');
+        }
+        Write(VotesPath, text.ToString());
+    }
 
     /// <inheritdoc/>
     public GroupView? ReadView()
@@ -48,7 +62,7 @@ internal sealed class VoteFiles : IVoteStore
         if (!File.Exists(ViewPath)) return null;
         string[][] lines = ReadWords(ViewPath);
         if (lines is [["version", var term, var number], ["key-epoch", var epoch], .. var slots] && slots.Length <= ElectionOptions.MaxMembers
-            && TryRead(term, out uint termNumber) && TryRead(number, out uint viewNumber) && ushort.TryParse(epoch, NumberStyles.None, CultureInfo.InvariantCulture, out ushort keyEpoch)
+            && TryRead(term, out uint termNumber) && uint.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out uint viewNumber) && ushort.TryParse(epoch, NumberStyles.None, CultureInfo.InvariantCulture, out ushort keyEpoch)
             && TryReadSlots(slots, out List<ViewSlot> read))
             return new GroupView(termNumber, viewNumber, keyEpoch, [.. read]);
         throw Damaged(ViewPath, "the group's members");
@@ -103,6 +117,4 @@ internal sealed class VoteFiles : IVoteStore
 
     private static InvalidDataException Damaged(string path, string what) =>
         new($"{path} is damaged: it must hold {what}. Restore it, or, if every other member of the group is up, empty the state directory and let the node join as a new one");
-
-    private string VotePath(string service) => Path.Combine(_directory, $"vote-{service}");
 }
