@@ -46,7 +46,8 @@ internal sealed class GroupSimulation : IDisposable
             _nodes[i] = new SimulatedNode(i, plan.Options, _queue, _network, clock, _random.Fork(), plan.SocketCapacity) { LifeEnded = _world.Totals.Add };
         }
         _world.Nodes = _nodes;
-        _faults = new FaultInjector(plan, _network, _nodes, _world, StartNode, _random.Fork());
+        SimulationRandom chance = _random.Fork();
+        _faults = new FaultInjector(FaultPlan.Make(plan, chance), _world, StartNode, chance);
     }
 
     /// <summary>Runs a seed and returns what it did.</summary>
@@ -61,7 +62,7 @@ internal sealed class GroupSimulation : IDisposable
         }
         catch (Exception failure)
         {
-            throw new SimulationFailure(plan, simulation._world.Time, simulation._faults.ToString(), simulation._world.Trace.Print(TraceLines), failure);
+            throw new SimulationFailure(plan.Seed, plan.ToString(), simulation._world.Time, simulation._faults.ToString(), simulation._world.Trace.Print(TraceLines), failure);
         }
     }
 

@@ -27,7 +27,7 @@ internal enum PlanKind : byte
 }
 
 /// <summary>Everything about a run that is decided before it starts, from its seed alone.</summary>
-internal sealed class SimulationPlan
+internal sealed record SimulationPlan
 {
     private const long Millisecond = 1_000_000;
     private const long Second = 1_000 * Millisecond;
@@ -56,55 +56,55 @@ internal sealed class SimulationPlan
     internal ulong Seed { get; }
 
     /// <summary>What the run is for.</summary>
-    internal PlanKind Kind { get; private init; }
+    internal PlanKind Kind { get; init; }
 
     /// <summary>Nodes in the group, 2 to 9.</summary>
-    internal int Nodes { get; private init; }
+    internal int Nodes { get; init; }
 
     /// <summary>Nodes that publish: the first so many.</summary>
-    internal int Senders { get; private init; }
+    internal int Senders { get; init; }
 
     /// <summary>Limits and timers of every engine.</summary>
     internal required EngineOptions Options { get; init; }
 
     /// <summary>Datagrams that a socket buffer holds.</summary>
-    internal int SocketCapacity { get; private init; }
+    internal int SocketCapacity { get; init; }
 
     /// <summary>Senders hear what they send to the group.</summary>
-    internal bool LoopsBack { get; private init; }
+    internal bool LoopsBack { get; init; }
 
     /// <summary>Loss on every link while faults last, 0 to 0.3.</summary>
-    internal double Loss { get; private init; }
+    internal double Loss { get; init; }
 
     /// <summary>Loss after healing.</summary>
-    internal double LossAfterHealing { get; private init; }
+    internal double LossAfterHealing { get; init; }
 
     /// <summary>Share of datagrams that are overtaken.</summary>
-    internal double Reordering { get; private init; }
+    internal double Reordering { get; init; }
 
     /// <summary>Share of datagrams that arrive twice.</summary>
-    internal double Duplication { get; private init; }
+    internal double Duplication { get; init; }
 
     /// <summary>Share of datagrams that are damaged.</summary>
-    internal double Corruption { get; private init; }
+    internal double Corruption { get; init; }
 
     /// <summary>Largest message of the workload.</summary>
-    internal int MostBytes { get; private init; }
+    internal int MostBytes { get; init; }
 
     /// <summary>Messages that one offer publishes at most.</summary>
-    internal int BurstMessages { get; private init; }
+    internal int BurstMessages { get; init; }
 
     /// <summary>How often a sender offers far more than any window takes.</summary>
-    internal int Floods { get; private init; }
+    internal int Floods { get; init; }
 
     /// <summary>Mean time between two offers in the group, in nanoseconds.</summary>
-    internal long OfferInterval { get; private init; }
+    internal long OfferInterval { get; init; }
 
     /// <summary>Faults from start to <see cref="HealAt"/>.</summary>
-    internal int Faults { get; private init; }
+    internal int Faults { get; init; }
 
     /// <summary>Nodes that a fault of the plan may leave dead for ever.</summary>
-    internal int MayStayDead { get; private init; }
+    internal int MayStayDead { get; init; }
 
     /// <summary>For everything that happens during the run.</summary>
     internal required SimulationRandom Random { get; init; }

@@ -69,7 +69,7 @@ internal sealed class GroupEngine : IDisposable
     public int MaxMessageBytes => _context.Options.MaxMessageBytes;
 
     /// <summary>See <see cref="IGroup.PublishableBytes"/>.</summary>
-    public long PublishableBytes => _sender.PublishableBytes;
+    public long PublishableBytes => _departure.HasBegun ? 0 : _sender.PublishableBytes;
 
     /// <summary>See <see cref="IGroup.PublishedThrough"/>.</summary>
     public ulong PublishedThrough => _sender.Complete;
@@ -137,14 +137,13 @@ internal sealed class GroupEngine : IDisposable
         if (_sender.TakeReopened()) _context.Handler.OnWindowOpen();
     }
 
-    /// <summary>See <see cref="IGroup.TryPublish"/>.</summary>
+    /// <summary>See <see cref="IGroup.TryPublish"/>. A node that has said goodbye publishes nothing more: its window stays closed.</summary>
     /// <exception cref="ArgumentException">The message, or the batch with it, is longer than <see cref="MaxMessageBytes"/>.</exception>
-    /// <exception cref="InvalidOperationException">This node has left.</exception>
     public bool TryPublish<TSink>(Timestamp now, ReadOnlySpan<byte> message, PublishOptions options, out ulong sequence, ref TSink sink)
         where TSink : struct, IEngineSink
     {
-        if (_departure.HasBegun) ThrowLeft();
-        return _sender.TryPublish(now, message, options, out sequence, ref sink);
+        sequence = 0;
+        return !_departure.HasBegun && _sender.TryPublish(now, message, options, out sequence, ref sink);
     }
 
     /// <summary>Closes the open datagram and sends what the windows allow.</summary>
@@ -246,7 +245,4 @@ internal sealed class GroupEngine : IDisposable
         body[..4].Clear();
         control.SendToGroup(control.Finish(DatagramType.Note, 4, DatagramFlags.Ignorable), _peers, ref sink);
     }
-
-    [System.Diagnostics.CodeAnalysis.DoesNotReturn]
-    private static void ThrowLeft() => throw new InvalidOperationException("this node has left the group");
 }

@@ -17,23 +17,27 @@ internal sealed class FaultInjector
     private const long BurstLead = 1_500_000;
     private readonly VirtualNetwork _network;
     private readonly SimulatedNode[] _nodes;
-    private readonly StreamWorld _world;
+    private readonly SimulationWorld _world;
     private readonly Action<long, SimulatedNode> _start;
     private readonly SimulationRandom _random;
     private readonly List<Fault> _faults;
     private readonly int[] _downs;
     private readonly int[] _unplugs;
 
-    internal FaultInjector(SimulationPlan plan, VirtualNetwork network, SimulatedNode[] nodes, StreamWorld world, Action<long, SimulatedNode> start, SimulationRandom random)
+    /// <param name="faults">What happens when; more may be added to it.</param>
+    /// <param name="world">The run.</param>
+    /// <param name="start">Starts a node.</param>
+    /// <param name="random">Chance of the faults alone.</param>
+    internal FaultInjector(List<Fault> faults, SimulationWorld world, Action<long, SimulatedNode> start, SimulationRandom random)
     {
-        _network = network;
-        _nodes = nodes;
+        _network = world.Network;
+        _nodes = world.Nodes;
         _world = world;
         _start = start;
         _random = random;
-        _faults = FaultPlan.Make(plan, random);
-        _downs = new int[nodes.Length];
-        _unplugs = new int[nodes.Length];
+        _faults = faults;
+        _downs = new int[_nodes.Length];
+        _unplugs = new int[_nodes.Length];
     }
 
     /// <summary>Puts the plan into the queue.</summary>

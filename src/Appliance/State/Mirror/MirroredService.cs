@@ -331,7 +331,11 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
     /// <summary>Once per round: roles and resynchronisation go on; what other threads may see, expiry, tombstones.</summary>
     internal void EndRound(Timestamp now, bool tidies)
     {
-        if (Role == ServiceRole.Primary) Position = Highest = Publisher.Last;
+        if (Role == ServiceRole.Primary)
+        {
+            Position = Highest = Publisher.Last;
+            Store.TellWritable();
+        }
         if (tidies && !Publisher.IsPaused)
         {
             Floors.Step(now);

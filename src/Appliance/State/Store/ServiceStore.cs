@@ -14,6 +14,7 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     private readonly byte[] _fieldKey;
     private readonly byte[] _generation = new byte[RecordCodec.GenerationBytes];
     private bool _isWriteWaiting;
+    private long _roomWanted;
     private bool _inBatch;
 
     /// <param name="context">The node around it.</param>
@@ -109,7 +110,7 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
         RecordClass recordClass = ClassOf(key);
         WriteRefusal refusal = Publisher.IsTooShortFor(recordClass) ? WriteRefusal.TooFewMembers : Memory.MakeRoom(recordClass, key.Length + bytes);
         if (refusal == WriteRefusal.None && !Publisher.HasRoom(key.Length * 2 + bytes)) refusal = WriteRefusal.Busy;
-        if (refusal == WriteRefusal.Busy) _isWriteWaiting = true;
+        if (refusal == WriteRefusal.Busy) WaitForRoom(key.Length * 2 + bytes);
         else if (refusal != WriteRefusal.None) Memory.CountRefusal(recordClass);
         return refusal;
     }
@@ -287,7 +288,13 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     internal void OnWindowOpen()
     {
         Publisher.OnWindowOpen();
-        if (!_isWriteWaiting || !Publisher.HasRoom(0)) return;
+        TellWritable();
+    }
+
+    /// <summary>Tells those who were refused for lack of room that there is some. The group does not: it was only asked how much there is, and refused nothing.</summary>
+    internal void TellWritable()
+    {
+        if (!_isWriteWaiting || !Publisher.HasRoom(_roomWanted)) return;
         _isWriteWaiting = false;
         foreach (IStoreObserver observer in _observers) observer.OnWritable();
     }
@@ -301,6 +308,12 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose() => Tables.Dispose();
+
+    private void WaitForRoom(long bytes)
+    {
+        _roomWanted = _isWriteWaiting ? Math.Min(_roomWanted, bytes) : bytes;
+        _isWriteWaiting = true;
+    }
 
     private uint CreateHash(ReadOnlySpan<byte> key, RecordClass recordClass)
     {
