@@ -9,7 +9,31 @@ internal static class MirrorMinimums
 
     private static readonly (string Total, double PerHundredSeeds)[] Least =
     [
-        ("Mirror.FullSnapshots", 100),
+        ("Acknowledged", 20_000),
+        ("OutcomeUnknown", 200),
+        ("LostAndReported", 20),
+        ("Expired", 1_500),
+        ("HiddenAsExpired", 800),
+        ("AcceptedShort", 10),
+        ("BrokenChannels", 2),
+        ("TombstonesCollected", 20_000),
+        ("SafeRecoveries", 40),
+        ("TablesCompared", 10_000),
+        ("Refused.Recovering", 2_000),
+        ("Refused.TooFewMembers", 600),
+        ("Said.NotSynchronised", 80),
+        ("Said.Lost", 5),
+        ("Mirror.Stale", 20),
+        ("Mirror.UnknownTerm", 10),
+        ("Mirror.Holes", 2),
+        ("Mirror.StreamGaps", 150),
+        ("Mirror.FullSnapshots", 250),
+        ("Mirror.DeltaSnapshots", 20),
+        ("Mirror.BrokenSnapshots", 2),
+        ("Mirror.Replaced", 10),
+        ("Mirror.Discarded", 100),
+        ("Mirror.KeysFetchedAgain", 40),
+        ("Mirror.UnsafeRecoveries", 5),
     ];
 
     /// <summary>Fails when a total is below its least value. A handful of seeds may lack what is rare.</summary>

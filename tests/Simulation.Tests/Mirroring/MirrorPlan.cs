@@ -104,7 +104,7 @@ internal sealed class MirrorPlan
             ],
             TombstoneRetention = TimeSpan.FromMilliseconds(random.Between(500, 4000)),
             RecoveryLimit = TimeSpan.FromMilliseconds(random.Between(3000, 6000)),
-            HasBallast = random.Chance(0.3),
+            HasBallast = random.Chance(0.4),
             Burst = burst,
             OfferInterval = (SimulationPlan.PublishUntil - 1_000_000_000) * (burst + 1) / 2 / random.Between(LeastPublishes * 8 / 10, LeastPublishes * 13 / 10),
             Faults = MirrorFaults.Make(group, primary, random.Fork()),

@@ -58,6 +58,12 @@ internal sealed class ObservedGroup : IGroup
     public void Flush() => _node.Flush();
 
     /// <inheritdoc/>
+    public bool IsRefused => ((IGroup)_node).IsRefused;
+
+    /// <inheritdoc/>
+    public void PublishBeatExtension(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) => _node.PublishBeatExtension(extension, validUntil, hurry);
+
+    /// <inheritdoc/>
     public void DeclareSynchronised(bool synchronised)
     {
         _world.Trace.Event(_world.Time, _node.Index, synchronised ? "is synchronised" : "is no longer synchronised");

@@ -7,10 +7,21 @@ using Microsoft.CodeAnalysis.Emit;
 
 namespace Appliance.Tests.Simulation.Mutations;
 
+/// <summary>Which of the product's sources are compiled into mutants.</summary>
+internal enum MutationTarget
+{
+    /// <summary>The engine of the group (src/Multicast).</summary>
+    Engine,
+
+    /// <summary>The state and its mirror (src/Appliance/State), above the engine as it was built.</summary>
+    Mirror,
+}
+
 /// <summary>
-/// Compiles the protocol's real sources together with the simulator's into one assembly in memory, with one text replaced. So the product carries no
-/// hooks for tests, and a mutant is exactly the product but for one broken rule.
+/// Compiles real sources together with the simulator's into one assembly in memory, with one text replaced. So the product carries no hooks for tests, and a mutant is exactly the product
+/// but for one broken rule.
 /// </summary>
+/// <remarks>The assembly has the tests' name, so that it may use what it does not contain of the built product; where both define a type, the compiler takes the source.</remarks>
 internal sealed class MutantCompiler
 {
     private const string GlobalUsings =
@@ -21,13 +32,15 @@ internal sealed class MutantCompiler
 
     private static readonly CSharpParseOptions ParseOptions = new(LanguageVersion.Preview);
     private readonly CSharpCompilation _original;
+    private readonly string _entry;
     private readonly Dictionary<string, SyntaxTree> _trees = new(StringComparer.Ordinal);
 
-    internal MutantCompiler()
+    internal MutantCompiler(MutationTarget target)
     {
-        foreach (string path in SourceFiles()) _trees.Add(path, Parse(path, Read(path)));
+        _entry = target == MutationTarget.Engine ? "Appliance.Tests.Simulation.SimulationEntry" : "Appliance.Tests.Simulation.Mirroring.MirrorEntry";
+        foreach (string path in target == MutationTarget.Engine ? EngineFiles() : MirrorFiles()) _trees.Add(path, Parse(path, Read(path)));
         CSharpCompilationOptions options = new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable);
-        _original = CSharpCompilation.Create("Mutant", [.. _trees.Values, Parse("GlobalUsings.cs", GlobalUsings)], References(), options);
+        _original = CSharpCompilation.Create(typeof(MutantCompiler).Assembly.GetName().Name, [.. _trees.Values, Parse("GlobalUsings.cs", GlobalUsings)], References(), options);
     }
 
     /// <summary>Compiles and loads; without a mutation the product as it is.</summary>
@@ -50,8 +63,8 @@ internal sealed class MutantCompiler
         }
         image.Position = 0;
         context = new AssemblyLoadContext(mutation?.Name ?? "original", isCollectible: true);
-        Type entry = context.LoadFromStream(image).GetType(typeof(SimulationEntry).FullName!, throwOnError: true)!;
-        return entry.GetMethod(nameof(SimulationEntry.Run), BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string, string?>>();
+        Type entry = context.LoadFromStream(image).GetType(_entry, throwOnError: true)!;
+        return entry.GetMethod("Run", BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string, string?>>();
     }
 
     private static string Read(string path)
@@ -63,7 +76,7 @@ internal sealed class MutantCompiler
 
     private static SyntaxTree Parse(string path, string text) => CSharpSyntaxTree.ParseText(text, ParseOptions, path);
 
-    private static IEnumerable<string> SourceFiles()
+    private static IEnumerable<string> EngineFiles()
     {
         foreach (string path in Below("src/Multicast"))
         {
@@ -71,9 +84,29 @@ internal sealed class MutantCompiler
             bool isAboveEngine = Path.GetDirectoryName(path) == "src/Multicast" && File.ReadAllText(RepositoryRoot.File(path)).Contains("Appliance.Multicast.Transport", StringComparison.Ordinal);
             if (!needsLinux && !isAboveEngine) yield return path;
         }
+        foreach (string path in SimulatorFiles())
+        {
+            if (!path.Contains("/Mirroring/", StringComparison.Ordinal)) yield return path;
+        }
+    }
+
+    private static IEnumerable<string> MirrorFiles()
+    {
+        foreach (string path in Below("src/Appliance/State"))
+        {
+            bool needsSockets = Path.GetFileName(path) is "SealedSyncChannel.cs" or "SealedSyncTransport.cs" or "SynchronisationServer.cs";
+            if (!needsSockets) yield return path;
+        }
+        yield return "src/Appliance/Configuration/AcknowledgementRule.cs";
+        yield return "src/Appliance/Configuration/ClassOptions.cs"; // it names the classes of the state
+        foreach (string path in SimulatorFiles()) yield return path;
+    }
+
+    private static IEnumerable<string> SimulatorFiles()
+    {
         foreach (string path in Below("tests/Simulation.Tests"))
         {
-            bool usesXunit = path.EndsWith("Tests.cs", StringComparison.Ordinal) || path.EndsWith("SimulationMinimums.cs", StringComparison.Ordinal);
+            bool usesXunit = path.EndsWith("Tests.cs", StringComparison.Ordinal) || path.EndsWith("Minimums.cs", StringComparison.Ordinal);
             if (!usesXunit && !path.Contains("/Mutations/", StringComparison.Ordinal)) yield return path;
         }
     }
@@ -86,6 +119,6 @@ internal sealed class MutantCompiler
 
     private static IEnumerable<MetadataReference> References() =>
         ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-            .Where(path => !Path.GetFileName(path).StartsWith("Appliance", StringComparison.Ordinal) && !Path.GetFileName(path).StartsWith("xunit", StringComparison.Ordinal))
+            .Where(path => Path.GetFileName(path) != Path.GetFileName(typeof(MutantCompiler).Assembly.Location) && !Path.GetFileName(path).StartsWith("xunit", StringComparison.Ordinal))
             .Select(path => MetadataReference.CreateFromFile(path));
 }

@@ -1,5 +1,3 @@
-using System.Runtime.Loader;
-using Appliance.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace Appliance.Tests.Simulation.Mutations;
@@ -21,7 +19,7 @@ public sealed class MutationTests : IClassFixture<MutationTests.Compiler>
     [Fact]
     public void The_original_passes_every_seed_that_mutants_run()
     {
-        (ulong seed, string? failure) = FirstFailure(null);
+        (ulong seed, string? failure) = MutantRunner.FirstFailure(_compiler.Instance, null);
         Assert.True(failure is null, $"seed {seed}: {failure}");
     }
 
@@ -30,42 +28,15 @@ public sealed class MutationTests : IClassFixture<MutationTests.Compiler>
     public void A_mutant_is_caught(string name)
     {
         Mutation mutation = EngineMutations.All.Single(mutation => mutation.Name == name);
-        (ulong seed, string? failure) = FirstFailure(mutation);
-        Assert.True(failure is not null, $"'{mutation.Name}' passes {Seeds} seeds: nothing depends on that rule, or no invariant watches it");
+        (ulong seed, string? failure) = MutantRunner.FirstFailure(_compiler.Instance, mutation);
+        Assert.True(failure is not null, $"'{mutation.Name}' passes {MutantRunner.Seeds} seeds: nothing depends on that rule, or no invariant watches it");
         _output.WriteLine($"seed {seed}: {failure}");
         TestCounts.Reached("mutation.seeds (mutants caught within them)", 1);
-    }
-
-    private static int Seeds => TestCounts.Of("mutation.seeds");
-
-    private (ulong Seed, string? Failure) FirstFailure(Mutation? mutation)
-    {
-        Func<ulong, string, string?> run = _compiler.Instance.Load(mutation, out AssemblyLoadContext context);
-        (ulong Seed, string? Failure) first = (ulong.MaxValue, null);
-        string kind = mutation?.Kind?.ToString() ?? "";
-        Lock merging = new();
-        long next = 0;
-        Parallel.For(0, Environment.ProcessorCount, _ =>
-        {
-            while (true)
-            {
-                ulong seed = (ulong)Interlocked.Increment(ref next);
-                if (seed > (ulong)Seeds || seed > Volatile.Read(ref first.Seed)) return;
-                string? failure = run(seed, kind);
-                if (failure is null) continue;
-                lock (merging)
-                {
-                    if (seed < first.Seed) first = (seed, failure);
-                }
-            }
-        });
-        context.Unload();
-        return first;
     }
 
     /// <summary>Parses the sources once for all tests of the class.</summary>
     public sealed class Compiler
     {
-        internal MutantCompiler Instance { get; } = new();
+        internal MutantCompiler Instance { get; } = new(MutationTarget.Engine);
     }
 }

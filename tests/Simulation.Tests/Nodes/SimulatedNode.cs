@@ -107,6 +107,9 @@ internal sealed class SimulatedNode : IGroup, IDisposable
     /// <inheritdoc/>
     public ulong PublishedThrough => Engine.PublishedThrough;
 
+    /// <inheritdoc/>
+    public bool IsRefused => Engine.LastRefusal is { } refusal && Now - refusal.At <= RefusedTraffic.EndsAfter;
+
     /// <summary>Where counters of ended lives go.</summary>
     internal Action<EngineCounters>? LifeEnded { get; set; }
 

@@ -232,6 +232,7 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
     internal void OnDiscarded(DiscardWalk walk, TermChain chain)
     {
         Debt.Add(walk);
+        if (!chain.Covers(Store.Memory.Floor)) Debt.IsWhole = true; // of what was deleted beyond the cut no trace is left when its tombstone has been forgotten
         NeedsDiscard = false;
         Discarding = null;
         Highest = RecordVersion.Max(chain.Clamp(Highest), RecordVersion.Max(Position, _liveThrough));

@@ -269,7 +269,8 @@ internal sealed class Takeover
         SnapshotFetch fetch = _fetch!;
         fetch.Step(now);
         _due = fetch.LastHeard + _options.FetchTimeout;
-        if (fetch.IsDone)
+        bool isAnotherLife = fetch.IsDone && fetch.Server == _plan!.Best && fetch.Begin.Position < _plan.Reach; // it has restarted since it answered: a position never goes back
+        if (fetch.IsDone && !isAnotherLife)
         {
             _fetch = null;
             bool stoodStill = fetch.Begin.Position == fetch.End.Position && fetch.Begin.Highest == fetch.End.Highest;
@@ -278,7 +279,7 @@ internal sealed class Takeover
             return;
         }
         bool isSilent = !fetch.HasWork && now.Nanoseconds >= _due.Nanoseconds;
-        if (!fetch.HasFailed && !isSilent && fetch.Server.State != MemberState.Left) return;
+        if (!isAnotherLife && !fetch.HasFailed && !isSilent && fetch.Server.State != MemberState.Left) return;
         fetch.Cancel();
         _fetch = null;
         if (fetch.IsBelowFloor) _service.Debt.IsWhole = true;

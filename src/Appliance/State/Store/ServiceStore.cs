@@ -104,7 +104,7 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
         if (key.Length > Limits.MaxKeyBytes || bytes > Limits.MaxWriteBytes) return WriteRefusal.TooLarge;
         if (Publisher.IsPaused)
         {
-            _isWriteWaiting = true;
+            WaitForRoom(key.Length * 2 + bytes);
             return WriteRefusal.Busy;
         }
         RecordClass recordClass = ClassOf(key);
@@ -294,7 +294,7 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     /// <summary>Tells those who were refused for lack of room that there is some. The group does not: it was only asked how much there is, and refused nothing.</summary>
     internal void TellWritable()
     {
-        if (!_isWriteWaiting || !Publisher.HasRoom(_roomWanted)) return;
+        if (!_isWriteWaiting || Publisher.IsPaused || !Publisher.HasRoom(_roomWanted)) return;
         _isWriteWaiting = false;
         foreach (IStoreObserver observer in _observers) observer.OnWritable();
     }

@@ -3,8 +3,7 @@ namespace Appliance.Tests.Simulation.Mirroring.Oracle;
 /// <summary>One life of a node as the oracle sees it.</summary>
 internal sealed class MirrorLife
 {
-    private readonly ulong[] _visible = new ulong[KeySpace.Count];
-    private readonly HashSet<(int Key, ulong Version)> _withdrawn = [];
+    private readonly (ulong Version, bool IsForgotten)[] _seen = new (ulong, bool)[KeySpace.Count];
 
     internal MirrorLife(int number, int node, ulong incarnation) => (Number, Node, Incarnation) = (number, node, incarnation);
 
@@ -32,15 +31,18 @@ internal sealed class MirrorLife
     /// <summary>The newest term whose beginning was told to it, or of which it has shown a record.</summary>
     internal ulong KnownTerm { get; set; }
 
-    /// <summary>Notes which version of a key a reader sees; 0 for none.</summary>
-    /// <returns>False when that version had been seen to be gone.</returns>
-    internal bool Observe(int key, ulong version)
+    /// <summary>Notes which write of a key, or which deletion, a reader sees; 0 when nothing tells of the key.</summary>
+    /// <returns>A later write that had been seen already, or the same one if it had been seen to be gone: unless that was undone by a cut, this one must not be seen. 0 for none.</returns>
+    internal ulong Observe(int key, ulong version)
     {
-        ulong before = _visible[key];
-        if (before == version) return true;
-        if (before != 0) _withdrawn.Add((key, before));
-        _visible[key] = version;
-        return version == 0 || !_withdrawn.Contains((key, version));
+        (ulong before, bool isForgotten) = _seen[key];
+        if (version == 0)
+        {
+            _seen[key].IsForgotten = before != 0;
+            return 0;
+        }
+        _seen[key] = (version, false);
+        return version > before || (version == before && !isForgotten) ? 0 : before;
     }
 
     /// <inheritdoc/>

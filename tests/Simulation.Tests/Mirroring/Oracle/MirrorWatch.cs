@@ -80,7 +80,7 @@ internal sealed class MirrorWatch
 
     private void RequireKept(MirrorApplication member, ref TermHistory term, int key, ulong version)
     {
-        if (term.Keeps(version)) return;
+        if (term.Covers(version)) return;
         TermHistory writtenIn = _world.History.TermOf(version);
         if (writtenIn.Number <= term.Number)
             throw new InvariantViolation($"{member.Life} shows key {key} as written in {new RecordVersion(version)}, beyond the cut of term {term.Number}, which it was told");
@@ -90,14 +90,17 @@ internal sealed class MirrorWatch
 
     private void CheckMonotony(MirrorApplication member)
     {
+        if (member.Service.Role == ServiceRole.Recovering) return; // it serves nobody, and begins anew when who served it dies
         for (int key = 0; key < KeySpace.FirstBallast; key++)
         {
             if (key is >= KeySpace.Values and < KeySpace.FirstBatchKey) continue;
             bool found = member.Service.Store.TryRead(KeySpace.Key(key), out StoredValue value);
             // Clocks may be set back: what has expired may be seen again.
             if (!found && value.Version != 0 && _world.History.Find(key, -1, value.Version)?.Expiry > 0) continue;
-            if (!member.Life.Observe(key, found ? value.Version : 0))
-                throw new InvariantViolation($"{member.Life} shows key {key} as written in {new RecordVersion(value.Version)} again, which it had not any more");
+            bool isDiscarded = !found && value.Version != 0 && _world.History.Find(key, -1, value.Version) is not { IsTombstone: true };
+            ulong later = member.Life.Observe(key, isDiscarded ? 0 : value.Version);
+            if (later != 0 && _world.History.Newest!.Keeps(later))
+                throw new InvariantViolation($"{member.Life} shows key {key} as written in {new RecordVersion(value.Version)} again, after {new RecordVersion(later)}");
         }
     }
 

@@ -58,7 +58,9 @@ internal sealed class TableCheck
     {
         int key = KeySpace.NumberOfKey(bytes);
         _keys[key] = true;
-        if ((header.Local & LocalFlags.Placeholder) != 0) throw new InvariantViolation($"{_member} is complete and has no head for the fields of key {key}");
+        bool isHeadMissing = (header.Local & LocalFlags.Placeholder) != 0;
+        if (isHeadMissing && _history.TermOf(_position).Missing.Count > 0) return; // the head was lost, its fields were not, and that was reported
+        if (isHeadMissing) throw new InvariantViolation($"{_member} is complete and has no head for the fields of key {key}");
         RequireNewest(_history.KeyAt(key, _position), key, -1, header, value);
     }
 

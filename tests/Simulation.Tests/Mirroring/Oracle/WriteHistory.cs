@@ -119,6 +119,7 @@ internal sealed class WriteHistory
 
     private static void NoteMissing(TermHistory term, List<Write> writes, ulong held)
     {
+        if (held == 0 && writes.FindLast(write => term.Keeps(write.Version)) is { IsTombstone: true }) return; // deleted, and forgotten
         for (int i = writes.Count - 1; i >= 0 && writes[i].Version > held; i--)
         {
             if (term.Keeps(writes[i].Version)) term.Missing.Add(writes[i].Version);
@@ -187,7 +188,8 @@ internal sealed class TermHistory
     /// <summary>Whether a write of this or an earlier term is part of the history that this term continues.</summary>
     internal bool Keeps(ulong version) => Covers(version) && !Missing.Contains(version);
 
-    private bool Covers(ulong version)
+    /// <summary>Whether a write does not lie beyond an end; it may be missing all the same.</summary>
+    internal bool Covers(ulong version)
     {
         ulong number = version >> SequenceBits, sequence = WriteHistory.SequenceOf(version);
         if (number == Number) return sequence <= Last;

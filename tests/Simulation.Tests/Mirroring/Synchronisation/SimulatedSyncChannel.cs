@@ -33,7 +33,7 @@ internal sealed class SimulatedSyncChannel : ISyncChannel
         _handler = handler;
         _patience = network.Random.Between(300L, 3000) * Millisecond;
         _nanosecondsPerByte = network.Random.Chance(0.3) ? network.Random.Between(100L, 5_000) : 8;
-        _latency = network.Random.Chance(0.25) ? network.Random.Between(5L, 200) * Millisecond : 0;
+        _latency = network.Random.Chance(0.5) ? network.Random.Between(5L, 300) * Millisecond : 0;
         client.Channels.Add(this);
     }
 

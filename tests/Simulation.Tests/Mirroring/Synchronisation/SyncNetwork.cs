@@ -19,7 +19,7 @@ internal sealed class SyncNetwork
         _world = world;
         _queue = queue;
         _random = random;
-        Buffer = new byte[SyncLimits.MessageBytes(world.MirrorPlan.Limits, 1)];
+        Buffer = new byte[SyncLimits.MessageBytes(world.MirrorPlan.Limits)];
     }
 
     /// <summary>Channels that exist.</summary>
