@@ -14,7 +14,7 @@ internal static class MirrorConvergence
         if (!node.Alive) return "the primary does not run";
         MirrorApplication primary = (MirrorApplication)node.Application;
         MirroredService service = primary.Service;
-        if (service.Role != ServiceRole.Primary) return $"{primary.Life} is {service.Role}: {primary.Mirror.DoingFor(service)}";
+        if (service.Role != ServiceRole.Primary) return $"{primary.Life} is {service.Role}: {StateMirror.DoingFor(service)}";
         if (primary.Client.Offered > 0) return $"{primary.Life} has {primary.Client.Offered} operations that it does not begin";
         int alive = world.Nodes.Count(static other => other.Alive);
         bool isShort = world.MirrorPlan.Classes.Any(options => options.Acks.Count > alive - 1); // somebody is dead for good
@@ -30,7 +30,7 @@ internal static class MirrorConvergence
     private static string? Missing(MirrorWorld world, MirrorApplication member, MirroredService primary)
     {
         MirroredService service = member.Service;
-        if (!service.IsComplete) return $"{member.Life} at {service.Position} is not complete: {service.Why}; {member.Mirror.DoingFor(service)}";
+        if (!service.IsComplete) return $"{member.Life} at {service.Position} is not complete: {service.Why}; {StateMirror.DoingFor(service)}";
         if (service.Position != primary.Publisher.Last || service.Highest != service.Position) return $"{member.Life} stands at {service.Position} (highest {service.Highest}), the primary at {primary.Publisher.Last}";
         if (service.Chain.ToString() != primary.Chain.ToString()) return $"{member.Life} knows the terms {service.Chain}, the primary {primary.Chain}";
         if (service.Store.Tables.TombstoneCount > 0) return $"{member.Life} keeps {service.Store.Tables.TombstoneCount} tombstones, floor {service.Store.Memory.Floor}";

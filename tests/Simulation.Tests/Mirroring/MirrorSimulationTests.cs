@@ -37,10 +37,7 @@ public sealed class MirrorSimulationTests
         TestCounts.Reached("simulation.mirror-seeds", group.Seeds);
     }
 
-    /// <summary>
-    /// Seeds that failed once: 36 a leaving node published, 84 what was deleted beyond a cut did not come back, 97 a broken recovery left ghosts, 286 nobody told that there was room to write,
-    /// 383 a recovery took a restarted server's emptiness for the state.
-    /// </summary>
+    /// <summary>Seeds with which faults of the product were found: publishing after a goodbye, deletions beyond a cut that stayed, ghosts of a broken recovery, writers that nobody told of room.</summary>
     [Theory]
     [InlineData(36)]
     [InlineData(84)]

@@ -1,3 +1,4 @@
+using Appliance.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace Appliance.Tests.Simulation.Mutations;
