@@ -121,7 +121,7 @@ internal sealed class MirrorSimulation : IDisposable
 
     private void InjectFault(in SimulationEvent next)
     {
-        if (_plan.Faults[next.Argument].Kind is FaultKind.WallStep or FaultKind.Slow) _world.ClockDisturbedAt = next.Time;
+        _world.ClockDisturbedAt = next.Time;
         _faults.Step(next.Time, next.Argument, begins: next.Detail == 0);
     }
 

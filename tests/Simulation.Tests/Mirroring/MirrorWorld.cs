@@ -37,7 +37,7 @@ internal sealed class MirrorWorld : SimulationWorld
     /// <summary>Terms by node: they outlive a restart.</summary>
     internal MemoryTerms[] Terms { get; } = [.. Enumerable.Range(0, 16).Select(static _ => new MemoryTerms())];
 
-    /// <summary>When somebody last set a wall clock, or a node began or ceased to be slow, in virtual nanoseconds.</summary>
+    /// <summary>When a fault last began or ended, in virtual nanoseconds: a clock was set, or whoever was cut off meanwhile has yet to measure it.</summary>
     internal long ClockDisturbedAt { get; set; } = long.MinValue / 2;
 
     /// <summary>All lives in the order in which they began.</summary>
