@@ -58,7 +58,7 @@ public interface IGroup
     /// <param name="message">Copied once, into the repair window.</param>
     /// <param name="options">See <see cref="PublishOptions"/>.</param>
     /// <param name="sequence">The stream sequence of the datagram that completes the message: who has applied it has applied the message.</param>
-    /// <returns>False when the flow window is closed: nothing happened; wait for <see cref="IGroupHandler.OnWindowOpen"/>. Never false inside a batch that has begun.</returns>
+    /// <returns>False when the flow window is closed, as it is for good once this node has left: nothing happened; wait for <see cref="IGroupHandler.OnWindowOpen"/>. Never false inside a batch that has begun.</returns>
     bool TryPublish(ReadOnlySpan<byte> message, PublishOptions options, out ulong sequence);
 
     /// <summary>Bytes that can be published now without being refused.</summary>
