@@ -22,8 +22,7 @@ internal sealed class FloorKeeper
         _service = service;
         _mirror = mirror;
         _options = options;
-        foreach (string member in options.DataMembers)
-            if (member != options.Node) _passed[member] = RecordVersion.None;
+        UseDataMembers(options.DataMembers);
     }
 
     private TimeSpan Interval => TimeSpan.FromTicks(Math.Clamp(_options.TombstoneRetention.Ticks / Checkpoints, TimeSpan.TicksPerMillisecond, TimeSpan.TicksPerSecond));
@@ -36,6 +35,14 @@ internal sealed class FloorKeeper
         RememberNow(now);
         _service.Store.Memory.RaiseFloor(RecordVersion.Max(PassedByAll(), OlderThanRetention(now)));
         Tell();
+    }
+
+    /// <summary>Tombstones wait for these members.</summary>
+    internal void UseDataMembers(IReadOnlyList<string> names)
+    {
+        foreach (string gone in _passed.Keys.Except(names).ToList()) _passed.Remove(gone);
+        foreach (string member in names)
+            if (member != _options.Node) _passed.TryAdd(member, RecordVersion.None);
     }
 
     private void RememberNow(Timestamp now)

@@ -12,7 +12,7 @@ internal sealed class HandOver
     private readonly StateMirror _mirror;
     private readonly StateMirrorOptions _options;
     private GroupMember? _target;
-    private Timestamp _patience, _deadline;
+    private Timestamp _patience, _deadline, _due;
 
     internal HandOver(MirroredService service, StateMirror mirror, StateMirrorOptions options)
     {
@@ -25,7 +25,7 @@ internal sealed class HandOver
     internal bool IsActive => _target is not null;
 
     /// <summary>When <see cref="Tick"/> has something to do.</summary>
-    internal Timestamp NextDeadline => IsActive ? _deadline : Timestamp.Never;
+    internal Timestamp NextDeadline => IsActive ? _due : Timestamp.Never;
 
     /// <summary>Begins.</summary>
     internal void Begin(string name, Timestamp now)
@@ -49,7 +49,7 @@ internal sealed class HandOver
         }
         _target = target;
         _deadline = now + _options.HandOverLimit;
-        _patience = now + _options.HandOverLimit / 2;
+        _patience = _due = now + _options.HandOverLimit / 2;
         _service.Publisher.IsPaused = true;
         _service.Publisher.RequestAcknowledgement();
         _mirror.Group.Flush();
@@ -67,6 +67,7 @@ internal sealed class HandOver
         {
             if (TryTell(target)) return;
         }
+        if (now.Nanoseconds >= _patience.Nanoseconds) _due = _deadline;
         if (target is { State: MemberState.Live, Synchronised: true } && now.Nanoseconds < _deadline.Nanoseconds) return;
         _target = null;
         Resume();

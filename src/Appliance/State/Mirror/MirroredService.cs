@@ -345,7 +345,7 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
         Takeover.Tick(now);
         Resync.Tick(now);
         HandOver.Tick(now);
-        Synchronised.Compare();
+        Synchronised.Tick();
         Share();
     }
 

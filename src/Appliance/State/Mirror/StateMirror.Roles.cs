@@ -8,6 +8,9 @@ namespace Appliance.State;
 /// </content>
 internal sealed partial class StateMirror
 {
+    /// <summary>Names of all data members, those away too: as configured, or as the newest committed view says.</summary>
+    internal IReadOnlyList<string> DataMembers { get; private set; }
+
     /// <summary>Whoever gives roles; null for configured primaries.</summary>
     internal IMirrorRoles? Roles { get; set; }
 
@@ -26,7 +29,7 @@ internal sealed partial class StateMirror
         MirroredService mirrored = Service(service);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(term, RecordVersion.MaxTerm, nameof(term));
         if (mirrored.Role == ServiceRole.Primary) ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(term, mirrored.Term, nameof(term));
-        mirrored.StartTakeover(new TakeoverRequest(term, holders ?? _options.DataMembers) { AcceptsLoss = acceptLoss });
+        mirrored.StartTakeover(new TakeoverRequest(term, holders ?? DataMembers) { AcceptsLoss = acceptLoss });
     }
 
     /// <summary>A takeover under way serves with what those hold who answer, also if acknowledged writes may be lost; it says so.</summary>
@@ -65,6 +68,18 @@ internal sealed partial class StateMirror
 
     /// <summary>On the primary: the set is committed to the voters, so no member outside it can be elected. Only its members count for acknowledgements from now on.</summary>
     internal void CommitSynchronised(string service, IReadOnlyCollection<string> members) => Service(service).Synchronised.Commit(members);
+
+    /// <summary>The data members are others: a view of the group was committed. This node may be missing among them: then it serves nothing any more.</summary>
+    internal void UseDataMembers(IReadOnlyList<string> names)
+    {
+        DataMembers = names;
+        UseClasses(_classes); // what a majority is
+        foreach (MirroredService service in _services)
+        {
+            service.Floors.UseDataMembers(names);
+            service.Synchronised.Compare();
+        }
+    }
 
     /// <summary>The newest term that was seen, promised or stored.</summary>
     internal ulong SeenTermOf(string service) => Service(service).SeenTerm;

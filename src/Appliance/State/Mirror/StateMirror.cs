@@ -41,6 +41,7 @@ internal sealed partial class StateMirror : IGroupHandler, IRoundHandler, IDispo
     private volatile IReadOnlyList<SharedServiceState> _shared = [];
     private IGroup? _group;
     private Timestamp _tidyDue;
+    private IReadOnlyList<ClassOptions> _classes;
     private bool _declared;
     private ulong _surveys;
 
@@ -56,6 +57,8 @@ internal sealed partial class StateMirror : IGroupHandler, IRoundHandler, IDispo
         _transport = transport;
         _terms = terms;
         _log = log;
+        DataMembers = options.DataMembers;
+        _classes = options.Classes;
     }
 
     /// <summary>What it has done.</summary>
@@ -96,7 +99,7 @@ internal sealed partial class StateMirror : IGroupHandler, IRoundHandler, IDispo
     internal void Start(IGroup group)
     {
         _group = group;
-        var policies = new ClassPolicies(_options.Classes, _options.DataMembers.Count);
+        var policies = new ClassPolicies(_classes, DataMembers.Count);
         _services = [.. _options.Services.Select(service => new MirroredService(this, service, _options, policies, group, _terms))];
         _shared = [.. _services.Select(static service => service.Shared)];
         foreach (MirroredService service in _services) service.Start();
@@ -113,7 +116,8 @@ internal sealed partial class StateMirror : IGroupHandler, IRoundHandler, IDispo
     /// <summary>What is promised about the classes changes (reload).</summary>
     internal void UseClasses(IReadOnlyList<ClassOptions> classes)
     {
-        var policies = new ClassPolicies(classes, _options.DataMembers.Count);
+        _classes = classes;
+        var policies = new ClassPolicies(classes, DataMembers.Count);
         foreach (MirroredService service in _services) service.Publisher.Policies = policies;
     }
 

@@ -14,6 +14,7 @@ internal sealed class SynchronisedMembers
     private readonly MirroredService _service;
     private readonly StateMirror _mirror;
     private IReadOnlyCollection<string> _committed = [];
+    private IReadOnlyCollection<string>? _early;
     private List<string>? _candidate;
     private RecordVersion _barrier;
     private bool _isTold; // and not yet committed
@@ -29,38 +30,53 @@ internal sealed class SynchronisedMembers
 
     private ServicePublisher Publisher => _service.Publisher;
 
-    /// <summary>This node has become the primary.</summary>
-    /// <param name="committed">The set that is committed.</param>
-    internal void Begin(IReadOnlyCollection<string> committed)
+    /// <summary>This node has become the primary. Nothing is acknowledged before a set is committed in its own term: an earlier primary may have committed another one that was not known here.</summary>
+    /// <param name="holders">The set that the takeover went by.</param>
+    internal void Begin(IReadOnlyCollection<string> holders)
     {
-        _committed = Announced = committed;
-        _candidate = null;
-        _isTold = false;
-        Publisher.Announced = null;
-        Publisher.Committed = Others(committed);
+        _committed = Announced = holders;
+        Publisher.Committed = Others(holders);
+        Publisher.AwaitsCommitment = true;
+        if (_early is not null) Commit(_early);
+        _early = null;
     }
 
     /// <summary>This node is not the primary any more.</summary>
     internal void End()
     {
         _committed = Announced = [];
+        _early = null;
         _candidate = null;
+        _isTold = false;
         Publisher.Committed = Publisher.Announced = null;
+        Publisher.AwaitsCommitment = false;
     }
 
     /// <summary>A set is committed.</summary>
     internal void Commit(IReadOnlyCollection<string> members)
     {
-        if (_committed.Count == 0) return; // an elected primary has at least itself
+        if (_committed.Count == 0)
+        {
+            if (_service.Takeover.IsActive) _early = members; // the voters were quicker than the survivors
+            return;
+        }
         _committed = members;
         Publisher.Committed = Others(members);
-        if (_isTold && IsSame(members, Announced))
+        Publisher.AwaitsCommitment = false;
+        if (_isTold)
         {
             _isTold = false;
             Publisher.Announced = null;
+            Announced = members;
         }
         _service.Store.OnProgress();
         Compare();
+    }
+
+    /// <summary>Looks whether a change can be announced that waits for members.</summary>
+    internal void Tick()
+    {
+        if (_candidate is not null) Compare();
     }
 
     /// <summary>Looks whether the set should be another.</summary>
@@ -76,7 +92,7 @@ internal sealed class SynchronisedMembers
         }
         if (_candidate is null || !IsNow(_candidate)) Consider();
         foreach (GroupMember member in _mirror.Members)
-            if (AppliedSequences.CanAcknowledge(member, null) && !Publisher.IsAppliedBy(member, _barrier)) return;
+            if (CanHold(member) && !Publisher.IsAppliedBy(member, _barrier)) return;
         Announced = _candidate!;
         _candidate = null;
         _isTold = true;
@@ -88,27 +104,27 @@ internal sealed class SynchronisedMembers
     {
         _candidate = [_mirror.Group.Name];
         foreach (GroupMember member in _mirror.Members)
-            if (AppliedSequences.CanAcknowledge(member, null)) _candidate.Add(member.Name);
+            if (CanHold(member)) _candidate.Add(member.Name);
         Publisher.Announced = Others(_candidate);
         _barrier = Publisher.Last;
         Publisher.RequestAcknowledgement();
     }
 
-    // Without allocation: it is asked once per round.
     private bool IsNow(IReadOnlyCollection<string> set)
     {
         int count = 1;
         IReadOnlyList<GroupMember> members = _mirror.Members;
         for (int i = 0; i < members.Count; i++)
         {
-            if (!AppliedSequences.CanAcknowledge(members[i], null)) continue;
+            if (!CanHold(members[i])) continue;
             if (!set.Contains(members[i].Name)) return false;
             count++;
         }
         return count == set.Count;
     }
 
-    private static bool IsSame(IReadOnlyCollection<string> left, IReadOnlyCollection<string> right) => left.Count == right.Count && left.All(right.Contains);
+    // Who is no data member cannot be elected, whatever it holds.
+    private bool CanHold(GroupMember member) => AppliedSequences.CanAcknowledge(member, null) && _mirror.DataMembers.Contains(member.Name);
 
     private NodeId[] Others(IReadOnlyCollection<string> set) => [.. set.Where(name => name != _mirror.Group.Name).Select(NodeId.FromName)];
 }

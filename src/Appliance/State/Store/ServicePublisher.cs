@@ -62,6 +62,9 @@ internal sealed class ServicePublisher
     /// <summary>The other members of a set that is about to be committed; until it is known whether it was, a write must be acknowledged by the rules of both. Null: none is.</summary>
     internal NodeId[]? Announced { get; set; }
 
+    /// <summary>No set is committed in this term: nothing that needs acknowledgements is resolved.</summary>
+    internal bool AwaitsCommitment { get; set; }
+
     /// <summary>Told of every write before it is published; null where nobody serves it.</summary>
     internal SharedServiceState? Shared { get; set; }
 
@@ -229,6 +232,7 @@ internal sealed class ServicePublisher
         while (_firstPending < _ring.End)
         {
             ref readonly PublishedRing.Entry entry = ref _ring[_firstPending];
+            if (AwaitsCommitment && entry.Acknowledgements > 0) break;
             if (!IsResolved(_applied, Committed, entry, out bool isShort)) break;
             if (Announced is not null && !IsResolved(_appliedByAnnounced, Announced, entry, out _)) break;
             if (isShort) AcceptedShort++;

@@ -74,6 +74,26 @@ public sealed class A_reply_that_depends_on_a_pending_write
     }
 
     [Fact]
+    public void Becomes_an_unknown_outcome_although_this_node_is_the_primary_again_in_the_same_round()
+    {
+        using RespServerFixture server = new();
+        using RespTestClient client = server.Connect(), waiting = server.Connect();
+        server.OnLoop(server.Store.HoldAcknowledgements);
+        client.Send("SET a 1\r\nPING\r\n");
+        waiting.Send("WAIT 2 0\r\n");
+        server.Await(() => server.Counters.GatedReplies == 1 && server.Store.Requests == 1, "the gated reply and the request");
+        server.OnLoop(() =>
+        {
+            server.Store.ChangeRole(WriteRefusal.NotPrimary);
+            server.Store.ChangeRole(WriteRefusal.None);
+            server.Store.Resolve(); // a later term's
+        });
+        client.Expect(Unknown + "+PONG\r\n");
+        waiting.Expect("-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n");
+        Assert.Equal("+PONG", client.Ask("PING"));
+    }
+
+    [Fact]
     public void Leaves_although_the_client_has_closed_its_side()
     {
         using RespServerFixture server = new();

@@ -94,6 +94,40 @@ public sealed class SynchronisedSetTests
         Assert.Equal("bought", b.Get("cart:1"));
     }
 
+    [Theory, InlineData(false), InlineData(true)]
+    public void Nothing_is_acknowledged_in_a_term_in_which_no_set_is_committed(bool early)
+    {
+        using MirrorCluster group = Group(1, WhenShort.Accept);
+        group.RunUntil(() => group.Committed.Count == 3, "all are committed");
+        group.RunUntilQuiet();
+        group.Kill("a");
+        FakeNode b = group["b"];
+        b.Roles.Commits = false;
+        group.Elect("b", 2);
+        if (early) b.Mirror.CommitSynchronised("demo", ["a", "b", "c"]); // before it has even collected
+        group.RunUntil(() => b.Service.Role == ServiceRole.Primary, "b serves");
+        ulong ticket = b.Set("cart:1", "bought");
+        group.Run(1000);
+        Assert.Equal(early, b.Store.ResolvedThrough >= ticket);
+        b.Roles.Commit();
+        group.Run(2);
+        Assert.True(b.Store.ResolvedThrough >= ticket, "c has acknowledged it");
+    }
+
+    [Fact]
+    public void Who_is_no_data_member_any_more_leaves_the_set_and_who_comes_joins_it()
+    {
+        using MirrorCluster group = Group(1, WhenShort.Refuse);
+        FakeNode a = group["a"];
+        group.RunUntil(() => group.Committed.Count == 3, "all are committed");
+        a.Mirror.UseDataMembers(["a", "b"]);
+        group.Run(5);
+        Assert.Equal(["a", "b"], group.Committed.Order());
+        a.Mirror.UseDataMembers(["a", "b", "c"]);
+        group.Run(5);
+        Assert.Equal(["a", "b", "c"], group.Committed.Order());
+    }
+
     [Fact]
     public void One_change_is_committed_before_the_next_is_announced()
     {

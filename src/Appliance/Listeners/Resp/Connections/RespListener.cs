@@ -166,7 +166,9 @@ internal sealed unsafe class RespListener : IAcceptHandler, IRoundHandler, IStor
     public void OnRoleChanged()
     {
         _roleChanged = true;
-        if (!Store.IsPrimary && _gated.Count > 0) ReleaseReplies(Timestamp.Never); // at once: what a later term resolves is not what these replies wait for
+        if (Store.IsPrimary) return;
+        if (_gated.Count > 0) ReleaseReplies(Timestamp.Never); // at once: what a later term resolves is not what these replies wait for
+        EndWaits(Loop.Now);
     }
 
     /// <inheritdoc/>
@@ -177,13 +179,7 @@ internal sealed unsafe class RespListener : IAcceptHandler, IRoundHandler, IStor
         if (_busy.Count > 0 && (_writable || _roleChanged || now >= _nextBusyDeadline)) EndBusy(now, _writable || _roleChanged);
         _writable = false;
         _roleChanged = false;
-        for (int i = _waiting.Count - 1; i >= 0; i--)
-        {
-            RespConnection connection = _waiting[i];
-            if (!connection.TryEndWait(now)) continue;
-            connection.IsWaiting = false;
-            _waiting.RemoveAt(i);
-        }
+        EndWaits(now);
         if (_scheduled.Count > 0) RunScheduled();
         if (now >= _nextIdleCheck) CloseIdle(now);
     }
@@ -278,6 +274,17 @@ internal sealed unsafe class RespListener : IAcceptHandler, IRoundHandler, IStor
             _gated[kept++] = connection;
         }
         _gated.RemoveRange(kept, _gated.Count - kept);
+    }
+
+    private void EndWaits(Timestamp now)
+    {
+        for (int i = _waiting.Count - 1; i >= 0; i--)
+        {
+            RespConnection connection = _waiting[i];
+            if (!connection.TryEndWait(now)) continue;
+            connection.IsWaiting = false;
+            _waiting.RemoveAt(i);
+        }
     }
 
     private void EndBusy(Timestamp now, bool all)

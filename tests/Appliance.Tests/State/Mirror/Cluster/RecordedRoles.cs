@@ -19,6 +19,7 @@ internal sealed class RecordedRoles(FakeNode node) : IMirrorRoles
     {
         Served.Add((term, node.Cluster.Now.Nanoseconds / 1_000_000));
         Told.Add($"serving {term}");
+        if (Commits) node.Mirror.CommitSynchronised(service, node.Cluster.Committed); // elections state the set anew in each term
     }
 
     public void OnTermTooLow(string service, ulong term, ulong seenTerm) => Told.Add($"too low {term} {seenTerm}");
