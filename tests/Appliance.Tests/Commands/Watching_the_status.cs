@@ -72,6 +72,7 @@ public sealed partial class Watching_the_status : IDisposable
         var start = new ProcessStartInfo("script", ["-qec", shell, "/dev/null"]) { RedirectStandardInput = true, RedirectStandardOutput = true };
         start.Environment["TERM"] = "xterm";
         using Process script = Process.Start(start)!;
+        using var limit = new Timer(_ => script.Kill(), null, 3 * Patience, Timeout.InfiniteTimeSpan);
         const string hideCursor = "\e[?25l", showCursor = "\e[?25h", clear = "\e[2J";
 
         string wide = ReadThrough(script, "nothing would be lost");

@@ -98,6 +98,7 @@ public sealed class Telling_the_service_manager : IDisposable
 
         using (new StoppedThread(node.Id, "loop"))
         {
+            socket.Drain();
             // The process itself goes on: it says that the loop hangs, and says nothing else any more.
             Assert.Contains("loop has not answered", socket.Await("STATUS=the node's"), StringComparison.Ordinal);
             Stopwatch silent = Stopwatch.StartNew();
