@@ -128,6 +128,8 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.MapPost("/promote", context => AnswerAsync(context, async () => Order(await _source.PromoteAsync(context.Request.Query["service"].ToString(), context.Request.Query["node"].ToString()).ConfigureAwait(false))));
         _application.MapPost("/drain", context => AnswerAsync(context, async () => Order(await _source.DrainAsync(context.Request.Query["node"].ToString(), drained: true).ConfigureAwait(false))));
         _application.MapPost("/undrain", context => AnswerAsync(context, async () => Order(await _source.DrainAsync(context.Request.Query["node"].ToString(), drained: false).ConfigureAwait(false))));
+        _application.MapPost("/backend/drain", context => AnswerAsync(context, async () => await AnswerDrainAsync(context.Request.Query, draining: true).ConfigureAwait(false)));
+        _application.MapPost("/backend/ready", context => AnswerAsync(context, async () => await AnswerDrainAsync(context.Request.Query, draining: false).ConfigureAwait(false)));
         _application.MapPost("/reload", context => AnswerAsync(context, async () =>
             (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.ReloadAsync().ConfigureAwait(false), AdminJson.Default.ReloadReport))));
     }
@@ -150,6 +152,15 @@ internal sealed class AdminServer : IAsyncDisposable
         RecordReport? report = await _source.GetRecordAsync(service, key).ConfigureAwait(false);
         if (report is null) return (StatusCodes.Status404NotFound, "text/plain", $"there is no service '{service}' here\n");
         return report.Found ? (StatusCodes.Status200OK, "application/json", report.Json!) : (StatusCodes.Status404NotFound, "text/plain", $"[service {report.Service}] holds no such key\n");
+    }
+
+    private async Task<(int, string, string)> AnswerDrainAsync(IQueryCollection query, bool draining)
+    {
+        string server = query["server"].ToString();
+        DrainReport? report = await _source.DrainServerAsync(server, draining).ConfigureAwait(false);
+        return report is null
+            ? (StatusCodes.Status404NotFound, "text/plain", $"no pool has a server '{server}': name it POOL/ADDRESS:PORT as the status does\n")
+            : (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(report, AdminJson.Default.DrainReport));
     }
 
     private static async Task AnswerAsync(HttpContext context, Func<Task<(int Status, string Type, string Text)>> answer)

@@ -39,11 +39,30 @@ internal sealed record NodeStatus
     /// <summary>The other members, configured or heard.</summary>
     public required IReadOnlyList<MemberStatus> Members { get; init; }
 
+    /// <summary>The relay listeners in the order of the configuration.</summary>
+    public IReadOnlyList<RelayStatus> Relays { get; init; } = [];
+
+    /// <summary>The pools in the order of the configuration.</summary>
+    public IReadOnlyList<BackendStatus> Backends { get; init; } = [];
+
     /// <summary>What no other node would hold if this one died now.</summary>
     public required IReadOnlyList<LossStatus> WouldBeLost { get; init; }
 
     /// <summary>What an operator should look at; empty when all is well.</summary>
     public required IReadOnlyList<string> Warnings { get; init; }
+
+    /// <summary>The status with what its relay says.</summary>
+    internal NodeStatus With(RelayReport relay) => this with
+    {
+        Relays = relay.Relays,
+        Backends = relay.Backends,
+        Services = [.. Services.Select(service => service with { Unhealthy = relay.Unhealthy.GetValueOrDefault(service.Name) })],
+        Warnings =
+        [
+            .. Warnings, .. relay.Unhealthy.Select(static pair => $"the check of service {pair.Key} fails here: {pair.Value}"),
+            .. relay.Backends.Where(static pool => pool.Servers.All(static server => server.State == "down")).Select(static pool => $"every server of pool {pool.Name} is down: its clients are refused"),
+        ],
+    };
 }
 
 /// <summary>Memory of a node.</summary>
@@ -90,6 +109,9 @@ internal sealed record ServiceStatus
 
     /// <summary>Why it is not complete, and what is done about it; null when it is.</summary>
     public required string? Why { get; init; }
+
+    /// <summary>Why this node's check of the service fails, so that it yields to another; null when it does not fail.</summary>
+    public string? Unhealthy { get; init; }
 
     /// <summary>Live keys; a hash counts once.</summary>
     public required long Keys { get; init; }
@@ -221,4 +243,5 @@ internal sealed record LossStatus(string Service, string Class, long Records);
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(NodeStatus))]
 [JsonSerializable(typeof(ReloadReport))]
+[JsonSerializable(typeof(DrainReport))]
 internal sealed partial class AdminJson : JsonSerializerContext;

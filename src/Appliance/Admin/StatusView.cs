@@ -13,6 +13,7 @@ internal static class StatusView
         var parts = new List<IRenderable> { Headline(status), Services(status), Members(status), Losses(status) };
         foreach (ServiceStatus service in status.Services.Where(static service => service.Primary is null)) parts.Add(new Markup($"[red]service {Markup.Escape(service.Name)} has no primary:[/] {Markup.Escape(service.Election)}"));
         if (status.Drained) parts.Add(new Markup("[yellow]drained:[/] this node takes no service"));
+        parts.AddRange(RelayTables.Of(status));
         foreach (string warning in status.Warnings) parts.Add(new Markup($"[yellow]warning:[/] {Markup.Escape(warning)}"));
         return new Rows(parts);
     }
@@ -55,16 +56,16 @@ internal static class StatusView
         ? "If this node died now: [green]nothing would be lost[/]"
         : $"If this node died now, lost: [red]{Markup.Escape(string.Join(", ", status.WouldBeLost.Select(static loss => $"{Number(loss.Records)} {loss.Class} writes of {loss.Service}")))}[/]");
 
-    private static Table NewTable(params string[] columns)
+    internal static Table NewTable(params string[] columns)
     {
         var table = new Table { Border = TableBorder.Simple };
         foreach (string column in columns) table.AddColumn(new TableColumn(column) { NoWrap = true });
         return table;
     }
 
-    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+    internal static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
-    private static string Size(long bytes) => bytes switch
+    internal static string Size(long bytes) => bytes switch
     {
         < 10 << 10 => string.Create(CultureInfo.InvariantCulture, $"{bytes} B"),
         < 10 << 20 => string.Create(CultureInfo.InvariantCulture, $"{bytes >> 10} KiB"),

@@ -37,6 +37,7 @@ internal static class ApplianceCommandLine
         CheckCommand.Create(),
         StatusCommand.Create(),
         GetCommand.Create(),
+        BackendCommand.Create(),
         ReloadCommand.Create(),
         PromoteCommand.Create(),
         DrainCommand.Create(),

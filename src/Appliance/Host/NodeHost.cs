@@ -62,10 +62,11 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<NodeStatus> GetStatusAsync()
+    public async Task<NodeStatus> GetStatusAsync()
     {
         var view = new NodeView(_configuration, Incarnation, Parts);
-        return Parts.Loop.AskAsync(view.Describe, _configuration.Admin.Timeout);
+        NodeStatus status = await Parts.Loop.AskAsync(view.Describe, _configuration.Admin.Timeout).ConfigureAwait(false);
+        return Parts.Relay is { } relay ? status.With(await relay.Loop.AskAsync(() => RelayView.Describe(relay, _configuration), _configuration.Admin.Timeout).ConfigureAwait(false)) : status;
     }
 
     /// <summary>The node in one line: its roles, its members, what would be lost.</summary>
@@ -78,10 +79,11 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     }
 
     /// <inheritdoc/>
-    public Task<string> GetMetricsAsync()
+    public async Task<string> GetMetricsAsync()
     {
         var page = new MetricsPage(_configuration, Incarnation, Parts, _pauses);
-        return Parts.Loop.AskAsync(page.Write, _configuration.Admin.Timeout);
+        string text = await Parts.Loop.AskAsync(page.Write, _configuration.Admin.Timeout).ConfigureAwait(false);
+        return Parts.Relay is { } relay ? text + await relay.Loop.AskAsync(() => RelayView.Metrics(relay, _configuration), _configuration.Admin.Timeout).ConfigureAwait(false) : text;
     }
 
     /// <inheritdoc/>
@@ -118,6 +120,10 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         await Parts.Loop.AskAsync(() => { Parts.Failover.SetDrained(drained); return true; }, _configuration.Admin.Timeout).ConfigureAwait(false);
         return null;
     }
+
+    /// <inheritdoc/>
+    public Task<DrainReport?> DrainServerAsync(string server, bool draining) =>
+        Parts.Relay is { } relay ? relay.Loop.AskAsync(() => RelayView.Drain(relay, server, draining), _configuration.Admin.Timeout) : Task.FromResult<DrainReport?>(null);
 
     /// <inheritdoc/>
     public async Task<ReloadReport> ReloadAsync()

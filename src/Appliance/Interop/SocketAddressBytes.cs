@@ -13,7 +13,7 @@ namespace Appliance.Interop;
 /// sockaddr_in6  family u16 | port u16 big-endian | flow u32 | address 16 | scope u32
 /// </code>
 /// </summary>
-internal struct SocketAddressBytes
+internal struct SocketAddressBytes : IEquatable<SocketAddressBytes>
 {
     /// <summary>Bytes of the larger of the two.</summary>
     internal const int Capacity = 28;
@@ -68,6 +68,20 @@ internal struct SocketAddressBytes
         BinaryPrimitives.WriteUInt16BigEndian(bytes[2..], port);
         address.CopyTo(bytes[(four ? 4 : 8)..]);
         return result;
+    }
+
+    /// <inheritdoc/>
+    public readonly bool Equals(SocketAddressBytes other) => Bytes.SequenceEqual(other.Bytes);
+
+    /// <inheritdoc/>
+    public override readonly bool Equals(object? obj) => obj is SocketAddressBytes other && Equals(other);
+
+    /// <inheritdoc/>
+    public override readonly int GetHashCode()
+    {
+        var hash = new HashCode();
+        hash.AddBytes(Bytes);
+        return hash.ToHashCode();
     }
 
     /// <summary>The address for people and logs; allocates.</summary>

@@ -66,6 +66,8 @@ internal sealed class AdminFixture : IAdminSource, IAsyncDisposable
 
     public Task<string?> DrainAsync(string node, bool drained) => Task.FromResult<string?>(null);
 
+    public Task<DrainReport?> DrainServerAsync(string server, bool draining) => Answer(() => server == "web/10.0.1.1:80" ? new DrainReport(server, draining, 3) : null);
+
     public Task<ReloadReport> ReloadAsync()
     {
         Reloads++;

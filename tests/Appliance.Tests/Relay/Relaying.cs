@@ -111,6 +111,8 @@ public sealed class Relaying
     {
         using var relay = new RelayFixture();
         using Peer client = relay.Connect(), server = relay.Accept();
+        client.Send("x"u8);
+        server.Expect("x"u8); // the relay knows by now that it is connected
 
         server.Reset();
 
