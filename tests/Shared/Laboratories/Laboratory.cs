@@ -31,6 +31,8 @@ internal sealed class Laboratory : IDisposable
 
     public int RespPort { get; private set; }
 
+    public int RelayPort { get; private set; }
+
     /// <summary>Starts a laboratory; extra configuration lines replace or add keys of sections.</summary>
     public static Laboratory Up(int nodes = 3, params string[] options)
     {
@@ -65,6 +67,7 @@ internal sealed class Laboratory : IDisposable
         ClientNamespace = root.GetProperty("client").GetProperty("namespace").GetString()!;
         JsonElement service = root.GetProperty("services")[0];
         PrimaryId = service.GetProperty("primary").GetString()!;
+        RelayPort = service.GetProperty("listeners").EnumerateArray().First(listener => listener.GetProperty("type").GetString() == "relay").GetProperty("port").GetInt32();
         RespPort = service.GetProperty("listeners").EnumerateArray().First(listener => listener.GetProperty("type").GetString() == "resp").GetProperty("port").GetInt32();
         Nodes = [.. root.GetProperty("nodes").EnumerateArray().Select(node => new LabNode(
             this,
