@@ -28,6 +28,7 @@ internal interface IAdminSource
     /// <returns>Null when it is done, or why it was not.</returns>
     /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
     Task<string?> DrainAsync(string node, bool drained);
+
     /// <summary>Lets a server of a pool get no new connections, or get them again; null when there is none of that name.</summary>
     /// <exception cref="TimeoutException">The relay's loop did not answer in time.</exception>
     Task<DrainReport?> DrainServerAsync(string server, bool draining);
