@@ -7,7 +7,7 @@ namespace Appliance.Tests.Simulation.Elections;
 internal sealed class ElectionFaultInjector
 {
     private const double StormLoss = 0.4;
-    private const int StartsLater = 1 << 16;
+    private const int StartsLater = 1 << 16, KillsLater = 1 << 17;
     private readonly ElectionWorld _world;
     private readonly int[] _downs;
     private readonly int[] _victims;
@@ -39,6 +39,12 @@ internal sealed class ElectionFaultInjector
     /// <summary>A fault begins or ends.</summary>
     internal void Step(int index, bool begins)
     {
+        if (index >= KillsLater)
+        {
+            if (begins) Kill(index - KillsLater);
+            else Restart(index - KillsLater);
+            return;
+        }
         if (index >= StartsLater)
         {
             Restart(index - StartsLater);
@@ -52,6 +58,7 @@ internal sealed class ElectionFaultInjector
         switch (fault.Kind)
         {
             case ElectionFaultKind.OneWay: _world.Link(fault.Node, fault.Other).Cuts += change; break;
+            case ElectionFaultKind.PrimaryUnheard: Unheard(index, fault, begins); break;
             case ElectionFaultKind.Partition: Partition(fault.Other, change); break;
             case ElectionFaultKind.HalfDeaf: HalfDeaf(fault.Node, fault.Other == 0, change); break;
             case ElectionFaultKind.Storm: _world.Link(fault.Node, fault.Other).Loss += StormLoss * change; break;
@@ -68,6 +75,20 @@ internal sealed class ElectionFaultInjector
             case ElectionFaultKind.RemoveMember: Remove(node, begins); break;
             default: break;
         }
+    }
+
+    /// <summary>Kills a node and starts it again, out of turn.</summary>
+    internal void KillSoon(int node, long at, long restartAt)
+    {
+        _world.Queue.Add(at, EventKind.Fault, 0, KillsLater + node);
+        _world.Queue.Add(restartAt, EventKind.Fault, 0, KillsLater + node, 1);
+    }
+
+    private void Unheard(int index, ElectionFault fault, bool begins)
+    {
+        if (begins) _victims[index] = PrimaryOf(fault.Other);
+        int primary = _victims[index];
+        if (primary >= 0 && primary != fault.Node) _world.Link(primary, fault.Node).Cuts += begins ? 1 : -1;
     }
 
     private int PrimaryOf(int service)

@@ -85,7 +85,7 @@ internal sealed class ElectionLife : IElectionSink
         if (kind == ElectionKind.HandOver) _world.Totals.HandOvers++;
         if (kind == ElectionKind.ColdStart) _world.Totals.ColdStarts++;
         if (kind == ElectionKind.WithLoss) _world.Totals.WithLoss++;
-        _world.Oracle.OnElected(Node, service, term);
+        _world.Oracle.OnElected(Node, service, term, kind);
         OnLease(service, term, leaseUntil);
         if (service < _states.Length) _states[service].OnElected(term, set, kind);
     }
@@ -106,6 +106,7 @@ internal sealed class ElectionLife : IElectionSink
         if (why == LeaseLoss.Superseded && _world.Plan.Quorum && LeaseIsValid(service)) throw new Oracle.InvariantViolation($"node {Node} service {service}: superseded with a valid lease of term {term}");
         _leases[service] = default;
         _world.Oracle.OnLost(Node, service);
+        if (why == LeaseLoss.HandedOver) _world.Oracle.OnHandedOver(service);
         if (service < _states.Length) _states[service].OnLost();
     }
 

@@ -15,6 +15,7 @@ internal sealed class ElectionNode : IElectionHost
     private readonly ElectionWorld _world;
     private readonly List<ElectionPacket> _waiting = [];
     private readonly ulong[] _echoes;
+    private readonly long[] _lastHeard;
     private ulong _incarnation;
     private byte[] _extension = [];
     private Timestamp _extensionUntil;
@@ -34,7 +35,8 @@ internal sealed class ElectionNode : IElectionHost
         Name = $"node-{index}";
         Id = NodeId.FromName(Name);
         _echoes = new ulong[world.Plan.Nodes];
-        Store = new MemoryVoteStore { Written = OnWritten };
+        _lastHeard = new long[world.Plan.Nodes];
+        Store = new MemoryVoteStore { Owner = Id, Written = OnWritten, Standing = service => world.Oracle.OnStand(this, service) };
     }
 
     /// <inheritdoc/>
@@ -65,6 +67,9 @@ internal sealed class ElectionNode : IElectionHost
 
     /// <summary>It runs and turns its loop.</summary>
     internal bool Runs => Life is not null && Frozen == 0 && Stalled == 0;
+
+    /// <summary>When the newest beat that it has taken from a node was sent, in true time.</summary>
+    internal long LastHeard(int node) => _lastHeard[node];
 
     /// <summary>Starts a process with empty memory.</summary>
     internal void Start()
@@ -192,6 +197,7 @@ internal sealed class ElectionNode : IElectionHost
             return;
         }
         _world.Totals.Beats++;
+        _lastHeard[packet.From] = packet.SentAt;
         Timestamp received = packet.ReceivedAt == default ? Now : Timestamp.Min(packet.ReceivedAt, Now);
         if (packet.Sent >= _echoes[packet.From]) _echoes[packet.From] = packet.Sent;
         life.Engine.OnBeat(Now, _world.Nodes[packet.From].Id, packet.Incarnation, received, packet.Sent, packet.Echo, packet.Extension);
@@ -216,7 +222,7 @@ internal sealed class ElectionNode : IElectionHost
         byte[] extension = now < _extensionUntil ? _extension : [];
         for (int node = 0; node < _world.Nodes.Length; node++)
         {
-            if (node != Index) _world.Send(Index, node, new ElectionPacket(Index, _incarnation, (ulong)now.Nanoseconds, _echoes[node], extension, null));
+            if (node != Index) _world.Send(Index, node, new ElectionPacket(Index, _incarnation, (ulong)now.Nanoseconds, _echoes[node], extension, null) { SentAt = _world.Time });
         }
     }
 

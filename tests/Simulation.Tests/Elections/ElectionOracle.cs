@@ -13,6 +13,7 @@ internal sealed class ElectionOracle
     private readonly List<Entry>[] _entries;
     private readonly Entry?[] _acknowledged;
     private readonly long[] _missingSince;
+    private readonly Dictionary<string, long> _handedOver = [];
 
     internal ElectionOracle(ElectionWorld world)
     {
@@ -39,14 +40,37 @@ internal sealed class ElectionOracle
         }
     }
 
-    /// <summary>A term has one winner.</summary>
-    internal void OnElected(int node, int service, uint term)
+    /// <summary>Who hears no majority uses up no term (pre-vote); who was told that it may stand needs no other.</summary>
+    internal void OnStand(ElectionNode node, string service)
     {
+        _world.Totals.Stood++;
+        if (!_world.Plan.Quorum || node.Life is null) return;
+        if (_handedOver.TryGetValue(service, out long at) && _world.Time - at < 2 * _world.DeadAfter) return;
+        GroupView view = node.Life.Engine.View;
+        int heard = 1, hears = 1;
+        foreach (ElectionNode other in _world.Nodes)
+        {
+            if (other == node || view.SlotOf(other.Id) < 0) continue;
+            if (_world.Time - node.LastHeard(other.Index) <= 3 * _world.DeadAfter) heard++;
+            if (_world.Time - other.LastHeard(node.Index) <= 5 * _world.DeadAfter) hears++;
+        }
+        if (heard < view.Majority) throw new InvariantViolation($"service {service}: node {node.Index} stands although it hears {heard} voters only, itself among them");
+        if (hears < view.Majority) throw new InvariantViolation($"service {service}: node {node.Index} stands although {hears} voters only hear it, itself among them");
+    }
+
+    /// <summary>A term has one winner.</summary>
+    internal void OnElected(int node, int service, uint term, ElectionKind kind)
+    {
+        if (kind == ElectionKind.WithLoss && _world.Plan.OnLoss == OnLoss.Wait && !_world.LossIsAccepted) throw new InvariantViolation($"service {service}: node {node} was elected with loss in term {term} although on-loss = wait");
+        if (kind == ElectionKind.Ordinary && _world.Nodes[node].Life is { } life && !life.IsRecovered(service)) throw new InvariantViolation($"service {service}: node {node} is recovering and was elected in term {term}");
         if (!_elected.Add((service, term)) && _world.Plan.Quorum) throw new InvariantViolation($"service {service}: node {node} is the second to win term {term}");
     }
 
     /// <summary>The lease was closed.</summary>
     internal void OnLost(int node, int service) => _leases[node, service] = default;
+
+    /// <summary>A primary consents to another at once.</summary>
+    internal void OnHandedOver(int service) => _handedOver[service == _world.Plan.Services ? "group" : $"s{service}"] = _world.Time;
 
     /// <summary>Whether a node may act now, in true time.</summary>
     internal bool HasLease(int node, int service) => _world.NowAt(node) < _leases[node, service];
@@ -62,6 +86,7 @@ internal sealed class ElectionOracle
     /// <summary>A client was told that a write is kept.</summary>
     internal void OnAcknowledged(int node, int service, Entry entry)
     {
+        if (_world.Plan.Promise == 0) return;
         if (entry.IsCut) throw new InvariantViolation($"node {node} service {service}: a write beyond a cut was acknowledged");
         if (!_world.Plan.Quorum) return;
         if (!entry.Holds(_acknowledged[service])) throw new InvariantViolation($"node {node} service {service}: acknowledged {entry.Id} on a log without {_acknowledged[service]!.Id}");
@@ -75,15 +100,17 @@ internal sealed class ElectionOracle
         Entry? acknowledged = _acknowledged[service];
         if (acknowledged is not null && !(log?.Holds(acknowledged) ?? false))
         {
-            if (!lossExcused && _world.Plan.Promise > 0 && _world.Nodes.FirstOrDefault(other => other.Life?.Holds(service, acknowledged) ?? false) is { } holder)
+            if (!lossExcused && _world.Nodes.FirstOrDefault(other => other.Life?.Holds(service, acknowledged) ?? false) is { } holder)
                 throw new InvariantViolation($"service {service}: node {node} serves term {term} without acknowledged write {acknowledged.Id}, which node {holder.Index} holds");
             _world.Totals.Losses++;
             _acknowledged[service] = null;
         }
+        if (_world.Plan.Promise == 0) return;              // what nobody else need have, nobody else need have cut
         HashSet<Entry> kept = [];
         for (Entry? at = log; at is not null; at = at.Before)
         {
-            if (at.IsCut) throw new InvariantViolation($"service {service}: node {node} serves write {at.Id} in term {term}, which lies beyond a cut");
+            if (at.IsCut && !lossExcused) throw new InvariantViolation($"service {service}: node {node} serves write {at.Id} in term {term}, which lies beyond a cut");
+            at.IsCut = false;                              // or it was declared lost, and so back again: said so, not silently
             kept.Add(at);
         }
         foreach (Entry entry in _entries[service])

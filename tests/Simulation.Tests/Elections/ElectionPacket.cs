@@ -22,6 +22,9 @@ internal sealed class ElectionPacket
     /// <summary>On the sender's clock.</summary>
     internal ulong Sent { get; }
 
+    /// <summary>In true time.</summary>
+    internal long SentAt { get; init; }
+
     /// <summary>The receiver's newest beat that the sender has.</summary>
     internal ulong Echo { get; }
 

@@ -30,6 +30,9 @@ internal enum ElectionFaultKind : byte
     /// <summary>The primary of a service is frozen.</summary>
     FreezePrimary,
 
+    /// <summary>One node does not hear the primary of a service any more.</summary>
+    PrimaryUnheard,
+
     /// <summary>All processes are killed.</summary>
     CrashAll,
 
@@ -63,6 +66,9 @@ internal sealed class ElectionPlan
     private ElectionPlan(ulong seed) => Seed = seed;
 
     internal ulong Seed { get; }
+
+    /// <summary>Members go and come so that lone survivors and their synchronised sets are put to the test.</summary>
+    internal bool IsShort { get; private init; }
 
     /// <summary>Nodes that are members from the beginning, 2 to 7.</summary>
     internal int Members { get; private init; }
@@ -120,19 +126,21 @@ internal sealed class ElectionPlan
     internal static ElectionPlan Of(ulong seed)
     {
         SimulationRandom random = new SimulationRandom(seed).Fork();        // streams of neighbouring seeds must not be one stream, shifted
-        bool quorum = !random.Chance(0.06);
-        int members = quorum ? random.Between(3, random.Chance(0.3) ? 7 : 5) : random.Between(2, 3);
-        int witnesses = !quorum ? 0 : random.Chance(0.4) ? random.Between(1, Math.Min(2, members - 2)) : 0;
+        bool isShort = random.Chance(0.3);
+        bool quorum = isShort || !random.Chance(0.08);
+        int members = isShort ? random.Between(3, 4) : quorum ? random.Between(3, random.Chance(0.3) ? 7 : 5) : random.Between(2, 3);
+        int witnesses = !quorum ? 0 : random.Chance(isShort ? 0.8 : 0.4) ? random.Between(1, Math.Min(2, members - 2)) : 0;
         int heartbeat = random.Chance(0.5) ? 20 : 40;
         int deadAfter = heartbeat * random.Between(4, 6);
         long deadNanoseconds = deadAfter * Millisecond;
-        int faults = random.Chance(0.1) ? 0 : random.Between(1, 8);
+        int faults = isShort ? random.Between(4, 10) : random.Chance(0.1) ? 0 : random.Between(1, 8);
         long healAt = (20 + 8 * faults) * deadNanoseconds;
         ElectionPlan plan = new(seed)
         {
+            IsShort = isShort,
             Members = members,
             Witnesses = witnesses,
-            Spares = quorum && members < 7 && random.Chance(0.3) ? 1 : 0,
+            Spares = quorum && !isShort && members < 7 && random.Chance(0.3) ? 1 : 0,
             Services = random.Between(1, 3),
             Quorum = quorum,
             Heartbeat = TimeSpan.FromMilliseconds(heartbeat),
@@ -141,8 +149,8 @@ internal sealed class ElectionPlan
             Lease = TimeSpan.FromMilliseconds(random.Chance(0.5) ? Math.Floor(deadAfter * 0.975) : deadAfter * 0.75),
             OnLoss = random.Chance(0.3) ? OnLoss.Serve : OnLoss.Wait,
             Preempt = random.Chance(0.2),
-            Promise = random.Between(0, Math.Min(2, members - witnesses - 1)),
-            AcceptsShort = random.Chance(0.4),
+            Promise = random.Between(isShort ? 1 : 0, Math.Min(2, members - witnesses - 1)),
+            AcceptsShort = isShort || random.Chance(0.4),
             Loss = random.Chance(0.5) ? 0 : random.Fraction() * 0.1,
             Duplication = random.Chance(0.3) ? 0.05 : 0,
             Reordering = random.Chance(0.3) ? 0.1 : 0,
@@ -153,30 +161,56 @@ internal sealed class ElectionPlan
         };
         List<ElectionFault> list = [];
         for (int i = 0; i < faults; i++) list.Add(plan.Make(random, deadNanoseconds));
+        if (plan.Quorum && random.Chance(0.3)) plan.AddBlink(random, deadNanoseconds, list);
         plan.Faults = list;
         return plan;
     }
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"seed {Seed}: {Members} members, {Witnesses} of them witnesses, {Spares} spare, {Services} services, quorum {Quorum}, heartbeat {Heartbeat.TotalMilliseconds} ms, dead-after {DeadAfter.TotalMilliseconds} ms, " +
+        $"seed {Seed}: {Members} members, {Witnesses} of them witnesses, {Spares} spare, {(IsShort ? "short" : "mixed")}, {Services} services, quorum {Quorum}, heartbeat {Heartbeat.TotalMilliseconds} ms, dead-after {DeadAfter.TotalMilliseconds} ms, " +
         $"lease {Lease.TotalMilliseconds} ms, on-loss {OnLoss}, preempt {Preempt}, acks {Promise}, accepts short {AcceptsShort}, loss {Loss:P1}, disk {DiskNanoseconds / 1e6} ms\n" +
         string.Join('\n', Faults.OrderBy(static fault => fault.From).Select(static fault => $"{fault.From / 1e6,12:F3} ms to {fault.Through / 1e6:F3} ms: {fault.Kind} node {fault.Node}, other {fault.Other}"));
+
+    // A voter is restarted between two beats, while another does not hear the primary: it must remember by time what it has forgotten.
+    private void AddBlink(SimulationRandom random, long deadAfter, List<ElectionFault> list)
+    {
+        int deaf = random.Below(DataMembers), voter = (deaf + 1 + random.Below(Members - 1)) % Members;
+        long from = random.Between(4 * deadAfter, HealAt - 6 * deadAfter);
+        list.Add(new ElectionFault(ElectionFaultKind.PrimaryUnheard, from, from + 4 * deadAfter, deaf, random.Below(Services)));
+        for (int i = 0; i < 3; i++)
+        {
+            long at = from + deadAfter * (12 + 8 * i) / 10 + random.Between(0L, deadAfter / 4);
+            list.Add(new ElectionFault(ElectionFaultKind.Crash, at, at + random.Between(100_000L, deadAfter / 20), voter, 0));
+        }
+    }
 
     private ElectionFault Make(SimulationRandom random, long deadAfter)
     {
         ElectionFaultKind kind = (ElectionFaultKind)random.Below((int)ElectionFaultKind.RemoveMember + 1);
         if (kind == ElectionFaultKind.CrashAll && random.Chance(0.5)) kind = ElectionFaultKind.CrashPrimary;
+        if (IsShort)
+        {
+            kind = random.Below(6) switch
+            {
+                0 => ElectionFaultKind.CrashPrimary,
+                1 => ElectionFaultKind.FreezePrimary,
+                2 => ElectionFaultKind.Partition,
+                3 => ElectionFaultKind.HalfDeaf,
+                4 => ElectionFaultKind.OneWay,
+                _ => ElectionFaultKind.Crash,
+            };
+        }
         int node = random.Below(Nodes);
         int other = kind switch
         {
             ElectionFaultKind.Partition => random.Between(1, (1 << Nodes) - 2),
             ElectionFaultKind.HalfDeaf => random.Below(2),
-            ElectionFaultKind.CrashPrimary or ElectionFaultKind.FreezePrimary or ElectionFaultKind.HandOver => random.Below(Services),
+            ElectionFaultKind.CrashPrimary or ElectionFaultKind.FreezePrimary or ElectionFaultKind.PrimaryUnheard or ElectionFaultKind.HandOver => random.Below(Services),
             _ => (node + 1 + random.Below(Nodes - 1)) % Nodes,
         };
         long from = random.Between(4 * deadAfter, HealAt - 2 * deadAfter);
-        long lasts = random.Below(4) switch
+        long lasts = IsShort && kind is ElectionFaultKind.Partition or ElectionFaultKind.HalfDeaf ? random.Between(4 * deadAfter, 20 * deadAfter) : random.Below(4) switch
         {
             0 => random.Between(deadAfter / 10, deadAfter),
             1 => random.Between(deadAfter * 7 / 10, deadAfter * 13 / 10),      // where leases and bindings end

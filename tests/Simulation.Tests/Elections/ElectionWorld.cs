@@ -24,6 +24,7 @@ internal sealed class ElectionWorld
         Random = plan.Random;
         DeadAfter = plan.DeadAfter.Ticks * 100;
         _links = new Link[plan.Nodes * plan.Nodes];
+        bool near = Random.Chance(0.5);
         for (int i = 0; i < _links.Length; i++)
         {
             _links[i] = new Link
@@ -32,8 +33,8 @@ internal sealed class ElectionWorld
                 Duplication = plan.Duplication,
                 Replay = 0.2,
                 Reordering = plan.Reordering,
-                Delay = Random.Between(50_000L, 1_000_000),
-                Jitter = Random.Chance(0.5) ? Random.Between(0L, 2_000_000) : 0,
+                Delay = near ? Random.Between(20_000L, 100_000) : Random.Between(50_000L, 1_000_000),
+                Jitter = !near && Random.Chance(0.5) ? Random.Between(0L, 2_000_000) : 0,
             };
         }
         Oracle = new ElectionOracle(this);
@@ -48,7 +49,7 @@ internal sealed class ElectionWorld
             Quorum = plan.Quorum,
         };
         Nodes = new ElectionNode[plan.Nodes];
-        for (int i = 0; i < Nodes.Length; i++) Nodes[i] = new ElectionNode(this, i, new NodeClock(Random.Between(1L, 1_000_000_000_000), Random.Between(-10_000, 10_000), 0));
+        for (int i = 0; i < Nodes.Length; i++) Nodes[i] = new ElectionNode(this, i, new NodeClock(Random.Between(1L, 1_000_000_000_000), Random.Chance(0.5) ? Random.Between(-10_000, 10_000) : Random.Chance(0.5) ? -10_000 : 10_000, 0));
         _faults = new ElectionFaultInjector(this);
     }
 
@@ -80,6 +81,17 @@ internal sealed class ElectionWorld
         {
             throw new ElectionFailure(plan, world.Time, world.Trace.Print(TraceLines), failure);
         }
+    }
+
+    /// <summary>The operator has accepted losses.</summary>
+    internal bool LossIsAccepted { get; private set; }
+
+    /// <summary>A set was proposed: now and then its proposer dies before, while, or after others store it.</summary>
+    internal void OnProposed(int node)
+    {
+        if (!Plan.IsShort || Time > Plan.HealAt || !Random.Chance(0.1)) return;
+        long at = Time + Random.Between(200_000L, 40 * Millisecond);
+        _faults.KillSoon(node, at, at + Random.Between(Millisecond, 10 * DeadAfter));
     }
 
     /// <summary>A node's clock in true time.</summary>
@@ -205,6 +217,7 @@ internal sealed class ElectionWorld
             bool exists = false;
             for (int node = 0; node < Nodes.Length; node++) exists |= Oracle.HasLease(node, service);
             if (exists) continue;
+            LossIsAccepted = true;
             int accepted = service;
             foreach (ElectionNode node in Nodes) node.Act(life => life.Engine.AcceptLoss(life.Now, accepted));
         }

@@ -13,6 +13,12 @@ internal sealed class MemoryVoteStore : IVoteStore
     /// <summary>Called for every write: it takes time.</summary>
     internal Action? Written { get; set; }
 
+    /// <summary>Whose disk it is.</summary>
+    internal NodeId Owner { get; init; }
+
+    /// <summary>Called when the owner votes for itself.</summary>
+    internal Action<string>? Standing { get; set; }
+
     internal long Writes { get; private set; }
 
     /// <inheritdoc/>
@@ -26,6 +32,7 @@ internal sealed class MemoryVoteStore : IVoteStore
             VoteRecord before = _votes.GetValueOrDefault(service, VoteRecord.None);
             if (vote.Term < before.Term) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} after one of term {before.Term}");
             if (vote.Term == before.Term && vote.VotedFor != before.VotedFor) throw new InvariantViolation($"service {service}: two votes in term {vote.Term}");
+            if (vote.Term > before.Term && vote.VotedFor == Owner) Standing?.Invoke(service);
             _votes[service] = vote;
         }
         Writes++;

@@ -26,6 +26,8 @@ internal sealed class StateModel
     private uint _bestTerm;
     private Entry? _acknowledged;
     private long _collectingSince;
+    private bool _hasCut;
+    private int _cutLength;
     private int _target = -1;
     private long _targetUntil;
 
@@ -42,7 +44,7 @@ internal sealed class StateModel
     /// <summary>It holds the state.</summary>
     internal bool Synchronised { get; private set; }
 
-    /// <summary>Primary that has cut.</summary>
+    /// <summary>Primary whose cut is held by as many as acknowledge a write: whoever is elected next meets it.</summary>
     internal bool Serves { get; private set; }
 
     private bool IsPrimary => _term != 0;
@@ -55,8 +57,9 @@ internal sealed class StateModel
     {
         (_term, _elected, _kind) = (term, set, kind);
         _hasCommitted = false;
-        Serves = false;
+        Serves = _hasCut = false;
         Array.Clear(_applied);
+        Array.Clear(_heard);
         _answered = _answeredWithState = (ushort)(1 << Self);
         if (!Synchronised) _answeredWithState = 0;
         (_best, _bestTerm) = Synchronised ? (Log, _logTerm) : (null, 0);
@@ -68,7 +71,7 @@ internal sealed class StateModel
     internal void OnLost()
     {
         _term = 0;
-        Serves = false;
+        Serves = _hasCut = false;
         _target = -1;
     }
 
@@ -105,7 +108,7 @@ internal sealed class StateModel
                 if (!older) (_promised, _logTerm, Log, Synchronised) = (message.Term, message.Term, message.Log, true);
                 _life.Send(from, new StateMessage(StateMessageKind.Applied, _service, message.Term, Log));
                 break;
-            case StateMessageKind.Applied when Serves && message.Term == _term && SlotOf(from) is >= 0 and int slot:
+            case StateMessageKind.Applied when _hasCut && message.Term == _term && SlotOf(from) is >= 0 and int slot:
                 if (_applied[slot] is null || (message.Log?.Length ?? 0) > _applied[slot]!.Length) _applied[slot] = message.Log;
                 _heard[slot] = _world.Time;
                 break;
@@ -113,7 +116,7 @@ internal sealed class StateModel
                 _promised = message.Term;
                 _life.Send(from, new StateMessage(StateMessageKind.Answer, _service, message.Term, Log, _logTerm, Synchronised));
                 break;
-            case StateMessageKind.Answer when IsPrimary && !Serves && message.Term == _term && SlotOf(from) is >= 0 and int slot:
+            case StateMessageKind.Answer when IsPrimary && !_hasCut && message.Term == _term && SlotOf(from) is >= 0 and int slot:
                 _answered |= (ushort)(1 << slot);
                 if (!message.Synchronised) break;
                 _answeredWithState |= (ushort)(1 << slot);
@@ -129,16 +132,15 @@ internal sealed class StateModel
     internal void Step(bool sends)
     {
         if (!IsPrimary) return;
-        if (!Serves)
+        if (!_hasCut) TryCut();
+        if (!_hasCut)
         {
-            TryServe();
-            if (!Serves)
-            {
-                if (sends) SendToAll(new StateMessage(StateMessageKind.Ask, _service, _term, null));
-                return;
-            }
+            if (sends) SendToAll(new StateMessage(StateMessageKind.Ask, _service, _term, null));
+            return;
         }
+        if (!Serves) TryServe();
         if (sends && _life.LeaseIsValid(_service)) SendToAll(new StateMessage(StateMessageKind.Replicate, _service, _term, Log));
+        if (!Serves) return;
         Acknowledge();
         KeepSet();
         HandOver();
@@ -150,7 +152,7 @@ internal sealed class StateModel
 
     private int SlotOf(int node) => Engine.View.SlotOf(_world.Nodes[node].Id);
 
-    private void TryServe()
+    private void TryCut()
     {
         ushort set = _elected.Members;
         bool cold = _kind is ElectionKind.ColdStart;
@@ -163,21 +165,38 @@ internal sealed class StateModel
         Log = _best;
         _logTerm = _term;
         Synchronised = true;
-        Serves = true;
+        _hasCut = true;
+        _cutLength = Log?.Length ?? 0;
         _acknowledged = null;
-        Array.Clear(_applied);
-        Array.Clear(_heard);
         _applied[Self] = Log;
-        _world.Oracle.OnServe(_life.Node, _service, _term, Log, _kind == ElectionKind.WithLoss);
         _life.UpdateReadiness(_service);
+        SendToAll(new StateMessage(StateMessageKind.Replicate, _service, _term, Log));
+    }
+
+    private void TryServe()
+    {
+        if (!_hasCommitted || !_life.LeaseIsValid(_service)) return;
+        if (Holders(_committed.Members, Kept) < RequiredOf(_committed.Members))
+        {
+            if (_world.Plan.AcceptsShort && _world.Time - _collectingSince > 2 * _world.DeadAfter) KeepSet();
+            return;
+        }
+        Serves = true;
+        _world.Oracle.OnServe(_life.Node, _service, _term, Log, _kind == ElectionKind.WithLoss);
         Engine.SetServing(_life.Now, _service);
     }
 
-    private int Holders(ushort members, Entry entry)
+    // What must not be lost: the cut, and what was acknowledged after it.
+    private int Kept => Math.Max(_cutLength, _acknowledged?.Length ?? 0);
+
+    private bool HasApplied(int slot, int length) => _heard[slot] != 0 && (_applied[slot]?.Length ?? 0) >= length;
+
+    // Other members that have applied so much in this term.
+    private int Holders(ushort members, int length)
     {
         int holders = 0;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
-            if (slot != Self && (members >> slot & 1) != 0 && _applied[slot] is { } applied && applied.Length >= entry.Length) holders++;
+            if (slot != Self && (members >> slot & 1) != 0 && HasApplied(slot, length)) holders++;
         return holders;
     }
 
@@ -186,7 +205,7 @@ internal sealed class StateModel
         if (Log is null || !_hasCommitted || !_life.LeaseIsValid(_service)) return;
         SynchronisedSet proposed = Engine.SetOf(_service);
         Entry at = Log;
-        while (at.Term == _term && (at.Length > (_acknowledged?.Length ?? 0)) && (Holders(_committed.Members, at) < RequiredOf(_committed.Members) || Holders(proposed.Members, at) < RequiredOf(proposed.Members)))
+        while (at.Term == _term && (at.Length > (_acknowledged?.Length ?? 0)) && (Holders(_committed.Members, at.Length) < RequiredOf(_committed.Members) || Holders(proposed.Members, at.Length) < RequiredOf(proposed.Members)))
         {
             if (at.Before is null) return;
             at = at.Before;
@@ -200,23 +219,23 @@ internal sealed class StateModel
     // Out of the set go those that the operator removes, and, if short sets are accepted, those that are silent; into it come those that have everything.
     private void KeepSet()
     {
-        if (!_hasCommitted || !Engine.SetIsCommitted(_service) || Log is null) return;
+        if (!_hasCommitted || !Engine.SetIsCommitted(_service)) return;
         ushort set = _committed.Members, members = set;
-        bool isShort = Holders(set, Log) < RequiredOf(set);
+        bool isShort = Holders(set, Log?.Length ?? 0) < RequiredOf(set);
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
             if (slot == Self || (Engine.View.Data >> slot & 1) == 0) continue;
             ushort bit = (ushort)(1 << slot);
             bool recent = _heard[slot] != 0 && _world.Time - _heard[slot] < 2 * _world.DeadAfter;
-            bool complete = recent && _applied[slot] is { } applied && applied.Length >= (_acknowledged ?? Log).Length;
+            bool complete = recent && HasApplied(slot, Kept);
             if (_world.IsLeaving(Engine.View.NodeOf(slot))) members &= (ushort)~bit;
             else if ((set & bit) != 0 && isShort && _world.Plan.AcceptsShort && !recent) members &= (ushort)~bit;
             else if ((set & bit) == 0 && complete) members |= bit;
         }
         if (members == set) return;
-        if (_acknowledged is not null && Holders(members, _acknowledged) < RequiredOf(members)) return;
-        if (int.PopCount(members) - 1 < RequiredOf(members)) return;
+        if (Holders(members, Kept) < RequiredOf(members)) return;
         Engine.ProposeSynchronisedSet(_life.Now, _service, members);
+        _world.OnProposed(_life.Node);
     }
 
     private void HandOver()

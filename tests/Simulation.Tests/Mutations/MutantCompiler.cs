@@ -15,6 +15,9 @@ internal enum MutationTarget
 
     /// <summary>The state and its mirror (src/Appliance/State), above the engine as it was built.</summary>
     Mirror,
+
+    /// <summary>The elections (src/Appliance/Cluster/Elections), above the engine as it was built.</summary>
+    Elections,
 }
 
 /// <summary>
@@ -37,8 +40,13 @@ internal sealed class MutantCompiler
 
     internal MutantCompiler(MutationTarget target)
     {
-        _entry = target == MutationTarget.Engine ? "Appliance.Tests.Simulation.SimulationEntry" : "Appliance.Tests.Simulation.Mirroring.MirrorEntry";
-        foreach (string path in target == MutationTarget.Engine ? EngineFiles() : MirrorFiles()) _trees.Add(path, Parse(path, Read(path)));
+        (_entry, IEnumerable<string> files) = target switch
+        {
+            MutationTarget.Engine => ("Appliance.Tests.Simulation.SimulationEntry", EngineFiles()),
+            MutationTarget.Mirror => ("Appliance.Tests.Simulation.Mirroring.MirrorEntry", MirrorFiles()),
+            _ => ("Appliance.Tests.Simulation.Elections.ElectionEntry", Below("src/Appliance/Cluster/Elections").Concat(SimulatorFiles("/Mirroring/"))),
+        };
+        foreach (string path in files) _trees.Add(path, Parse(path, Read(path)));
         CSharpCompilationOptions options = new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable);
         _original = CSharpCompilation.Create(typeof(MutantCompiler).Assembly.GetName().Name, [.. _trees.Values, Parse("GlobalUsings.cs", GlobalUsings)], References(), options);
     }
@@ -84,10 +92,7 @@ internal sealed class MutantCompiler
             bool isAboveEngine = Path.GetDirectoryName(path) == "src/Multicast" && File.ReadAllText(RepositoryRoot.File(path)).Contains("Appliance.Multicast.Transport", StringComparison.Ordinal);
             if (!needsLinux && !isAboveEngine) yield return path;
         }
-        foreach (string path in SimulatorFiles())
-        {
-            if (!path.Contains("/Mirroring/", StringComparison.Ordinal)) yield return path;
-        }
+        foreach (string path in SimulatorFiles("/Mirroring/", "/Elections/")) yield return path;
     }
 
     private static IEnumerable<string> MirrorFiles()
@@ -99,15 +104,15 @@ internal sealed class MutantCompiler
         }
         yield return "src/Appliance/Configuration/AcknowledgementRule.cs";
         yield return "src/Appliance/Configuration/ClassOptions.cs"; // it names the classes of the state
-        foreach (string path in SimulatorFiles()) yield return path;
+        foreach (string path in SimulatorFiles("/Elections/")) yield return path;
     }
 
-    private static IEnumerable<string> SimulatorFiles()
+    private static IEnumerable<string> SimulatorFiles(params string[] but)
     {
         foreach (string path in Below("tests/Simulation.Tests"))
         {
             bool usesXunit = path.EndsWith("Tests.cs", StringComparison.Ordinal) || path.EndsWith("Minimums.cs", StringComparison.Ordinal);
-            if (!usesXunit && !path.Contains("/Mutations/", StringComparison.Ordinal)) yield return path;
+            if (!usesXunit && !path.Contains("/Mutations/", StringComparison.Ordinal) && !but.Any(folder => path.Contains(folder, StringComparison.Ordinal))) yield return path;
         }
     }
 

@@ -10,12 +10,12 @@ internal static class MutantRunner
     internal static int Seeds => TestCounts.Of("mutation.seeds");
 
     /// <summary>The first seed that fails, and why; null when all pass.</summary>
-    internal static (ulong Seed, string? Failure) FirstFailure(MutantCompiler compiler, Mutation? mutation)
+    internal static (ulong Seed, string? Failure) FirstFailure(MutantCompiler compiler, Mutation? mutation, int? most = null)
     {
         Func<ulong, string, string?> run = compiler.Load(mutation, out AssemblyLoadContext context);
         (ulong Seed, string? Failure) first = (ulong.MaxValue, null);
         string kind = mutation?.Kind?.ToString() ?? "";
-        int seeds = Seeds;
+        int seeds = most ?? Seeds;
         Lock merging = new();
         long next = 0;
         Parallel.For(0, Environment.ProcessorCount, _ =>

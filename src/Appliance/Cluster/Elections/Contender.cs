@@ -204,6 +204,8 @@ internal sealed class Contender
         _state.Role = ElectionRole.Primary;
         _attempts = 0;
         _state.LossAccepted = false;
+        // The voters may know a newer set than this node did when it stood: one to which it does not belong, and that they have given up.
+        if (_state.Options.HoldsState && _kind != ElectionKind.ColdStart && !_state.Set.Contains(_context.SelfSlot)) _kind = ElectionKind.WithLoss;
         if (_kind is ElectionKind.ColdStart) _sets.Begin(_context.View.Data);
         else if (_kind is ElectionKind.WithLoss) _sets.Begin((ushort)(1 << _context.SelfSlot));
         else _sets.Begin(_state.Set.Members);

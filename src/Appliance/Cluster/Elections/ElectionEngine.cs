@@ -205,7 +205,7 @@ internal sealed class ElectionEngine
     /// <summary>As primary of the group's own service: a member goes.</summary>
     /// <returns>Null, or why nothing was done.</returns>
     internal string? RemoveMember(Timestamp now, NodeId node) =>
-        View.SlotOf(node) < 0 ? "it is no member" : int.PopCount(View.Data & ~(1 << View.SlotOf(node))) == 0 ? "it is the last data member" : Change(now, view => view.Without(node));
+        WhyNotRemove(View.SlotOf(node)) ?? Change(now, view => view.Without(node));
 
     /// <summary>As primary of the group's own service: all accept the group key of this id.</summary>
     /// <returns>Null, or why nothing was done.</returns>
@@ -216,6 +216,16 @@ internal sealed class ElectionEngine
     {
         _context.States[service].LossAccepted = true;
         Act(now);
+    }
+
+    // Who is removed counts for nothing any more: what only it holds would be lost.
+    private string? WhyNotRemove(int slot)
+    {
+        if (slot < 0) return "it is no member";
+        if (int.PopCount(View.Data & ~(1 << slot)) == 0) return "it is the last data member";
+        foreach (ServiceState state in _context.States)
+            if (state.Options.HoldsState && state.Set is not { Term: 0, Number: 0 } && state.Set.Contains(slot)) return $"it is in the synchronised set of service {state.Options.Name}: drain it and leave it out there first";
+        return null;
     }
 
     private string? Change(Timestamp now, Func<GroupView, GroupView?> change)

@@ -3,8 +3,8 @@ using Appliance.Multicast;
 namespace Appliance.Cluster.Elections;
 
 /// <summary>What a voter must not forget about a service.</summary>
-/// <param name="Term">The newest term in which it voted.</param>
-/// <param name="VotedFor">For whom.</param>
+/// <param name="Term">The newest term in which it voted or followed when the record was stored.</param>
+/// <param name="VotedFor">For whom it voted in that term; none when it followed.</param>
 /// <param name="SetTerm">Term of the newest synchronised set it has seen; 0 and number 0: the configuration's.</param>
 /// <param name="SetNumber">Number of that set.</param>
 /// <param name="SetMembers">Its members.</param>

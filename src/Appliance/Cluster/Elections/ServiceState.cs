@@ -6,7 +6,6 @@ namespace Appliance.Cluster.Elections;
 internal sealed class ServiceState
 {
     private readonly ElectionContext _context;
-    private IReadOnlyList<NodeId> _setMembers;
     private SynchronisedSet _storedSet;
 
     internal ServiceState(ElectionContext context, int index, ElectionService options, VoteRecord vote)
@@ -15,7 +14,6 @@ internal sealed class ServiceState
         Index = index;
         Options = options;
         (Term, VotedFor) = (vote.Term, vote.VotedFor);
-        _setMembers = vote.SetMembers;
         ushort members = 0;
         foreach (NodeId member in vote.SetMembers)
             if (context.View.SlotOf(member) is >= 0 and int slot) members |= (ushort)(1 << slot);
@@ -31,7 +29,7 @@ internal sealed class ServiceState
     /// <summary>The newest term in which this node voted, stood or followed.</summary>
     internal uint Term { get; private set; }
 
-    /// <summary>For whom it voted last.</summary>
+    /// <summary>For whom it voted in <see cref="Term"/>; none when it followed.</summary>
     internal NodeId VotedFor { get; private set; }
 
     /// <summary>Terms up to here are used up, whoever says so.</summary>
@@ -65,10 +63,23 @@ internal sealed class ServiceState
     internal bool Recovering => Options.HoldsState && !Synchronised && _context.SelfIsData;
 
     /// <summary>Follows a term in which others elected someone: nothing that must outlive a restart.</summary>
-    internal void Follow(uint term) => Term = Math.Max(Term, term);
+    internal void Follow(uint term)
+    {
+        if (term <= Term) return;
+        (Term, VotedFor) = (term, NodeId.None);
+    }
 
     /// <summary>What must not be forgotten.</summary>
-    internal VoteRecord Record => new(Term, VotedFor, Set.Term, Set.Number, _setMembers);
+    internal VoteRecord Record
+    {
+        get
+        {
+            List<NodeId> members = [];
+            for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
+                if (Set.Contains(slot)) members.Add(_context.View.NodeOf(slot));
+            return new VoteRecord(Term, VotedFor, Set.Term, Set.Number, members);
+        }
+    }
 
     /// <summary>There is something to be stored before anything is said.</summary>
     internal bool MustBeStored { get; private set; }
@@ -83,11 +94,7 @@ internal sealed class ServiceState
     /// <summary>Takes over a newer synchronised set; it is stored before anybody hears of it.</summary>
     internal void Take(SynchronisedSet set)
     {
-        List<NodeId> members = [];
-        for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
-            if (set.Contains(slot)) members.Add(_context.View.NodeOf(slot));
         Set = set;
-        _setMembers = members;
         MustBeStored = true;
     }
 
@@ -109,6 +116,7 @@ internal sealed class ServiceState
             if (Set.Contains(slot) && same) members |= (ushort)(1 << slot);
         }
         bool unproposed = Set is { Term: 0, Number: 0 };
+        MustBeStored |= !unproposed && members != Set.Members;
         Set = Set with { Members = unproposed ? after.Data : members };
         _storedSet = _storedSet.IsSameAs(Set) ? Set : _storedSet with { Members = (ushort)(_storedSet.Members & after.Data) };
     }
