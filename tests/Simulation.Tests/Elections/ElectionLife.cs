@@ -48,6 +48,9 @@ internal sealed class ElectionLife : IElectionSink
     /// <summary>It holds a write.</summary>
     internal bool Holds(int service, Entry entry) => _states[service].Synchronised && (_states[service].Log?.Holds(entry) ?? false);
 
+    /// <summary>It holds the state as it was cut in a term, or later.</summary>
+    internal bool KnowsCut(int service, uint term) => _states[service].Synchronised && _states[service].LogTerm >= term;
+
     internal void Send(int to, StateMessage message) => _world.Send(Node, to, message);
 
     internal void OnMessage(int from, StateMessage message)

@@ -16,7 +16,6 @@ internal sealed class ElectionNode : IElectionHost
     private readonly List<ElectionPacket> _waiting = [];
     private readonly ulong[] _echoes;
     private readonly long[] _lastHeard;
-    private ulong _incarnation;
     private byte[] _extension = [];
     private Timestamp _extensionUntil;
     private (byte[] Extension, Timestamp Until, bool Hurry)? _deferred;
@@ -59,6 +58,9 @@ internal sealed class ElectionNode : IElectionHost
 
     internal MemoryVoteStore Store { get; }
 
+    /// <summary>Number of its present life.</summary>
+    internal ulong Incarnation { get; private set; }
+
     internal ElectionLife? Life { get; private set; }
 
     internal int Frozen { get; private set; }
@@ -75,7 +77,7 @@ internal sealed class ElectionNode : IElectionHost
     internal void Start()
     {
         Now = Clock.Monotonic(_world.Time);
-        _incarnation++;
+        Incarnation++;
         for (int service = 0; service <= _world.Plan.Services; service++) _world.Oracle.OnLost(Index, service);   // a new process closes the guard
         Array.Clear(_echoes);
         _extension = [];
@@ -125,7 +127,7 @@ internal sealed class ElectionNode : IElectionHost
     /// <summary>A packet reaches the node.</summary>
     internal void OnArrival(ElectionPacket packet)
     {
-        if (Life is null) return;
+        if (Life is null || (packet.Message is not null && packet.Target != Incarnation)) return;
         packet.ReceivedAt = Frozen > 0 ? default : Clock.Monotonic(_world.Time);        // a thread that is frozen stamps when it goes on
         _waiting.Add(packet);
         if (Runs && _busyUntil <= _world.Time) Round();
@@ -222,7 +224,7 @@ internal sealed class ElectionNode : IElectionHost
         byte[] extension = now < _extensionUntil ? _extension : [];
         for (int node = 0; node < _world.Nodes.Length; node++)
         {
-            if (node != Index) _world.Send(Index, node, new ElectionPacket(Index, _incarnation, (ulong)now.Nanoseconds, _echoes[node], extension, null) { SentAt = _world.Time });
+            if (node != Index) _world.Send(Index, node, new ElectionPacket(Index, Incarnation, (ulong)now.Nanoseconds, _echoes[node], extension, null) { SentAt = _world.Time });
         }
     }
 

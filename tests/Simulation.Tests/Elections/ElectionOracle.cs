@@ -44,6 +44,7 @@ internal sealed class ElectionOracle
     internal void OnStand(ElectionNode node, string service)
     {
         _world.Totals.Stood++;
+        _world.Trace.Event(_world.Time, node.Index, service == "group" ? "stands for group" : $"stands for {service}");
         if (!_world.Plan.Quorum || node.Life is null) return;
         if (_handedOver.TryGetValue(service, out long at) && _world.Time - at < 2 * _world.DeadAfter) return;
         GroupView view = node.Life.Engine.View;
@@ -87,21 +88,35 @@ internal sealed class ElectionOracle
     internal void OnAcknowledged(int node, int service, Entry entry)
     {
         if (_world.Plan.Promise == 0) return;
-        if (entry.IsCut) throw new InvariantViolation($"node {node} service {service}: a write beyond a cut was acknowledged");
+        if (entry.CutTerm != 0) throw new InvariantViolation($"node {node} service {service}: a write beyond a cut was acknowledged");
         if (!_world.Plan.Quorum) return;
         if (!entry.Holds(_acknowledged[service])) throw new InvariantViolation($"node {node} service {service}: acknowledged {entry.Id} on a log without {_acknowledged[service]!.Id}");
         _acknowledged[service] = entry;
     }
 
-    /// <summary>A primary begins to serve a log: what is not in it is gone for ever.</summary>
-    internal void OnServe(int node, int service, uint term, Entry? log, bool lossExcused)
+    /// <summary>A new primary has collected and cuts: judged now, while those that it did not ask still hold what they hold.</summary>
+    /// <returns>What would be wrong if it came to serve this log; null: nothing.</returns>
+    internal string? Judge(int service, Entry? log, bool lossExcused)
     {
-        if (!_world.Plan.Quorum) return;
-        Entry? acknowledged = _acknowledged[service];
-        if (acknowledged is not null && !(log?.Holds(acknowledged) ?? false))
+        if (!_world.Plan.Quorum || lossExcused) return null;
+        if (_acknowledged[service] is { } acknowledged && !(log?.Holds(acknowledged) ?? false)
+            && _world.Nodes.FirstOrDefault(other => other.Life?.Holds(service, acknowledged) ?? false) is { } holder)
+            return $"serves without acknowledged write {acknowledged.Id}, which node {holder.Index} held";
+        for (Entry? at = log; at is not null; at = at.Before)
         {
-            if (!lossExcused && _world.Nodes.FirstOrDefault(other => other.Life?.Holds(service, acknowledged) ?? false) is { } holder)
-                throw new InvariantViolation($"service {service}: node {node} serves term {term} without acknowledged write {acknowledged.Id}, which node {holder.Index} holds");
+            if (at.CutTerm != 0 && _world.Nodes.FirstOrDefault(other => other.Life?.KnowsCut(service, at.CutTerm) ?? false) is { } witness)
+                return $"serves write {at.Id}, which lies beyond a cut that node {witness.Index} knew";
+        }
+        return null;
+    }
+
+    /// <summary>A primary begins to serve a log: what is not in it is gone for ever.</summary>
+    internal void OnServe(int node, int service, uint term, Entry? log, string? violation)
+    {
+        if (violation is not null) throw new InvariantViolation($"service {service}: node {node} in term {term} {violation}");
+        if (!_world.Plan.Quorum) return;
+        if (_acknowledged[service] is { } acknowledged && !(log?.Holds(acknowledged) ?? false))
+        {
             _world.Totals.Losses++;
             _acknowledged[service] = null;
         }
@@ -109,14 +124,14 @@ internal sealed class ElectionOracle
         HashSet<Entry> kept = [];
         for (Entry? at = log; at is not null; at = at.Before)
         {
-            if (at.IsCut && !lossExcused) throw new InvariantViolation($"service {service}: node {node} serves write {at.Id} in term {term}, which lies beyond a cut");
-            at.IsCut = false;                              // or it was declared lost, and so back again: said so, not silently
+            if (at.CutTerm != 0) _world.Totals.Losses++;   // all that knew of the cut were killed, or the operator accepted a loss
+            at.CutTerm = 0;
             kept.Add(at);
         }
         foreach (Entry entry in _entries[service])
         {
-            if (kept.Contains(entry) || entry.IsCut) continue;
-            entry.IsCut = true;
+            if (kept.Contains(entry) || entry.CutTerm != 0) continue;
+            entry.CutTerm = term;
             _world.Totals.CutWrites++;
         }
     }

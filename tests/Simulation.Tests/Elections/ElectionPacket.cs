@@ -22,6 +22,9 @@ internal sealed class ElectionPacket
     /// <summary>On the sender's clock.</summary>
     internal ulong Sent { get; }
 
+    /// <summary>Life of the receiver to which a message of the state goes: connections and streams end with it.</summary>
+    internal ulong Target { get; init; }
+
     /// <summary>In true time.</summary>
     internal long SentAt { get; init; }
 

@@ -21,8 +21,8 @@ internal sealed class Entry
     /// <summary>Writes up to and including this one.</summary>
     internal int Length { get; }
 
-    /// <summary>It lies beyond a cut: nobody may ever see it again.</summary>
-    internal bool IsCut { get; set; }
+    /// <summary>Term of the cut beyond which it lies: nobody may ever see it again; 0: beyond none.</summary>
+    internal uint CutTerm { get; set; }
 
     /// <summary>Whether a log that ends here holds a write.</summary>
     internal bool Holds(Entry? write)

@@ -27,6 +27,7 @@ internal sealed class StateModel
     private Entry? _acknowledged;
     private long _collectingSince;
     private bool _hasCut;
+    private string? _violation;
     private int _cutLength;
     private int _target = -1;
     private long _targetUntil;
@@ -40,6 +41,9 @@ internal sealed class StateModel
 
     /// <summary>The log that it holds.</summary>
     internal Entry? Log { get; private set; }
+
+    /// <summary>The term under which it was taken over.</summary>
+    internal uint LogTerm => _logTerm;
 
     /// <summary>It holds the state.</summary>
     internal bool Synchronised { get; private set; }
@@ -162,6 +166,7 @@ internal sealed class StateModel
         bool without = _world.Plan is { Quorum: false } && _world.Time - _collectingSince > 2 * _world.DeadAfter;
         if (!enough && !all && !loss && !without && !(cold && _answered == Engine.View.Data)) return;
         if (!_life.LeaseIsValid(_service)) return;
+        _violation = _world.Oracle.Judge(_service, _best, _kind == ElectionKind.WithLoss);
         Log = _best;
         _logTerm = _term;
         Synchronised = true;
@@ -182,7 +187,7 @@ internal sealed class StateModel
             return;
         }
         Serves = true;
-        _world.Oracle.OnServe(_life.Node, _service, _term, Log, _kind == ElectionKind.WithLoss);
+        _world.Oracle.OnServe(_life.Node, _service, _term, Log, _violation);
         Engine.SetServing(_life.Now, _service);
     }
 

@@ -97,7 +97,7 @@ internal sealed class Contender
         if (!consent)
         {
             int rank = _ranking.OfSelf(supports);
-            Timestamp standAt = Timestamp.Max(_notBefore, _voter.FreeSince + _ranking.Stagger * rank);
+            Timestamp standAt = Timestamp.Max(_notBefore + _ranking.Stagger * (2 * rank), _voter.FreeSince + _ranking.Stagger * rank);
             if (_context.Now < standAt)
             {
                 _standAt = standAt;
@@ -172,8 +172,10 @@ internal sealed class Contender
     private void Withdraw()
     {
         _state.Role = ElectionRole.None;
+        // Two that split the votes must not meet again: by rank, and, should they not hear each other, by waits that spread with every attempt.
         _attempts++;
-        _notBefore = _context.Now + _ranking.Stagger * (1 + (_context.SelfSlot + _attempts) % int.PopCount(_context.View.Data));
+        uint spread = (uint)(_context.SelfSlot + 1) * 2_654_435_761u + (uint)_attempts * 2_246_822_519u;
+        _notBefore = _context.Now + _ranking.Stagger * (1 + (spread >> 16) % (uint)Math.Min(_attempts, 8));
         _voter.OnOwnRelease(NodeId.None);
     }
 

@@ -224,7 +224,7 @@ internal sealed class ElectionEngine
         if (slot < 0) return "it is no member";
         if (int.PopCount(View.Data & ~(1 << slot)) == 0) return "it is the last data member";
         foreach (ServiceState state in _context.States)
-            if (state.Options.HoldsState && state.Set is not { Term: 0, Number: 0 } && state.Set.Contains(slot)) return $"it is in the synchronised set of service {state.Options.Name}: drain it and leave it out there first";
+            if (state.Options.HoldsState && !state.Set.IsOfConfiguration && state.Set.Contains(slot)) return $"it is in the synchronised set of service {state.Options.Name}: drain it and leave it out there first";
         return null;
     }
 

@@ -115,7 +115,7 @@ internal sealed class ServiceState
             bool same = after.NodeOf(slot) != NodeId.None && after.NodeOf(slot) == before.NodeOf(slot);
             if (Set.Contains(slot) && same) members |= (ushort)(1 << slot);
         }
-        bool unproposed = Set is { Term: 0, Number: 0 };
+        bool unproposed = Set.IsOfConfiguration;
         MustBeStored |= !unproposed && members != Set.Members;
         Set = Set with { Members = unproposed ? after.Data : members };
         _storedSet = _storedSet.IsSameAs(Set) ? Set : _storedSet with { Members = (ushort)(_storedSet.Members & after.Data) };

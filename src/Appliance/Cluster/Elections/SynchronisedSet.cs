@@ -15,6 +15,9 @@ internal readonly record struct SynchronisedSet(uint Term, uint Number, ushort M
     /// <summary>The same proposal as another.</summary>
     internal bool IsSameAs(in SynchronisedSet other) => Term == other.Term && Number == other.Number;
 
+    /// <summary>Nobody has proposed one yet.</summary>
+    internal bool IsOfConfiguration => Term == 0 && Number == 0;
+
     /// <summary>Whether a slot belongs to it.</summary>
     internal bool Contains(int slot) => slot >= 0 && (Members >> slot & 1) != 0;
 }

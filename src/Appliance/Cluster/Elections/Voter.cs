@@ -78,14 +78,14 @@ internal sealed class Voter
             if (slot == _context.SelfSlot)
             {
                 heard |= bit;
-                if (HasNoSet(_state.Set)) fresh++;
+                if (_state.Set.IsOfConfiguration) fresh++;
                 if (!_state.Recovering) synchronised |= bit;
             }
             else if (_context.FreshAt(slot) is { } peer)
             {
                 ref readonly ServiceSection section = ref peer[_state.Index];
                 heard |= bit;
-                if (HasNoSet(section.Set)) fresh++;
+                if (section.Set.IsOfConfiguration) fresh++;
                 if ((section.Flags & SectionFlags.Recovering) == 0) synchronised |= bit;
                 claimed |= section.Role == ElectionRole.Primary && section.Term >= _state.Term;
             }
@@ -220,9 +220,7 @@ internal sealed class Voter
         BoundSent = 0;
     }
 
-    // Votes alone prove nothing: a first attempt that failed must not look like a primary whose state was lost.
-    private static bool HasNoSet(in SynchronisedSet set) => set is { Term: 0, Number: 0 };
-
+    // A majority that has never stored a set: none was ever committed, so nothing was ever acknowledged.
     private bool IsFirstStart(int fresh) =>
         fresh >= _context.Needed && (_context.Options.Quorum || _context.Now >= _context.AbstainUntil + _context.Options.DeadAfter * 4);
 }
