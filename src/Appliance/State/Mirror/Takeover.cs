@@ -74,10 +74,12 @@ internal sealed class Takeover
     {
         get
         {
-            int others = _request!.Holders.Count - 1, promise = Math.Min(_service.Publisher.Policies.SmallestPromise, others);
-            return promise == 0 ? 1 : Math.Max(1, others + 1 - promise);
+            int holders = _request!.Holders.Count, promise = Math.Min(_service.Publisher.Policies.SmallestPromise, holders - 1);
+            return promise == 0 ? 1 : holders - promise;
         }
     }
+
+    private int Others => _request!.Holders.Count(name => name != _mirror.Group.Name);
 
     /// <summary>Begins, with the next <see cref="Tick"/>.</summary>
     internal void Start(TakeoverRequest request)
@@ -180,9 +182,9 @@ internal sealed class Takeover
         TimeSpan waited = now - _started;
         int others = _survey.Answers.Count(answer => _request!.Holders.Contains(answer.Member.Name));
         bool isEnough = Remembering() >= Needed;
-        bool isSettled = others >= _request!.Holders.Count - 1;
-        if (isSettled && !_mirror.Group.IsRefused && (isEnough || _acceptsLoss || _request.IsConfigured || !AnyoneHolds())) return true;
-        if (_request.IsConfigured)
+        bool isSettled = others >= Others;
+        if (isSettled && !_mirror.Group.IsRefused && (isEnough || _acceptsLoss || _request!.IsConfigured || !AnyoneHolds())) return true;
+        if (_request!.IsConfigured)
         {
             _due = _started + (waited < _options.RecoveryGrace ? _options.RecoveryGrace : _options.RecoveryLimit);
             if (waited >= _options.RecoveryLimit) return true;
@@ -203,7 +205,7 @@ internal sealed class Takeover
 
     private int Remembering()
     {
-        int self = _service.Remembers ? 1 : 0;
+        int self = _service.Remembers && _request!.Holders.Contains(_mirror.Group.Name) ? 1 : 0;
         return self + _survey.Answers.Count(answer => answer.Position.Remembers && _request!.Holders.Contains(answer.Member.Name));
     }
 
@@ -213,8 +215,8 @@ internal sealed class Takeover
         bool mayHaveWritten = _request.RanBefore || AnyoneHolds() || !_request.IsConfigured;
         if (plan.IsEmpty)
         {
-            bool isLoss = mayHaveWritten && answered < all - 1;
-            if (isLoss) Lost($"no member that answered holds anything, and {all - 1 - answered} of {all - 1} others did not answer: what they hold is lost to this term", isUnsafe: true);
+            bool isLoss = mayHaveWritten && answered < Others;
+            if (isLoss) Lost($"no member that answered holds anything, and {Others - answered} of {Others} others did not answer: what they hold is lost to this term", isUnsafe: true);
             else _mirror.Log(MirrorEvent.ColdStart, $"service {_service.Name}: cold start: no member of the group holds anything; beginning empty in term {_term}");
             return;
         }

@@ -38,6 +38,8 @@ public sealed class PromotionStormTests
         private readonly MirrorCluster _group;
         private readonly Queue<(FakeNode Node, ulong Term, ulong Ticket, string Key)> _pending = new();
         private readonly HashSet<string> _acknowledged = [];
+        private (string From, string To)? _held;
+        private int _releaseAt;
         private string? _away; // dead, or cut off
         private bool _isCut;
         private ulong _term = 1;
@@ -59,6 +61,7 @@ public sealed class PromotionStormTests
             for (; Milliseconds < Length; Milliseconds++)
             {
                 Write();
+                Delay();
                 if (Milliseconds >= _changeAt) Change();
                 if (Milliseconds == _electAt) Elect();
                 _group.Run(1);
@@ -66,6 +69,7 @@ public sealed class PromotionStormTests
                 Verify();
             }
             Heal();
+            if (_held is { } held) _group.Release(held.From, held.To);
             _group.RunUntil(() => Primary is not null || TryElect(), "somebody serves");
             _group.RunUntilQuiet();
             _group.AssertAlike();
@@ -88,6 +92,20 @@ public sealed class PromotionStormTests
                 if (key[0] == 'c') _pending.Enqueue((node, node.Service.Term, ticket, key));
                 if (key[0] == 'k' && _random.Next(4) == 0) node.Delete(key);
             }
+        }
+
+        // One of the others is slow for a while, so that only the third acknowledges.
+        private void Delay()
+        {
+            if (_held is { } held && Milliseconds >= _releaseAt)
+            {
+                _group.Release(held.From, held.To);
+                _held = null;
+            }
+            if (_held is not null || Primary is not { } primary || _random.Next(12) != 0) return;
+            _held = (primary.Name, Names.Where(name => name != primary.Name).ElementAt(_random.Next(2)));
+            _releaseAt = Milliseconds + _random.Next(1, 15);
+            _group.Hold(_held.Value.From, _held.Value.To);
         }
 
         // What a listener tells its clients: a reply leaves when its ticket is resolved, and never after the role has ended.
@@ -124,7 +142,7 @@ public sealed class PromotionStormTests
             {
                 case 0 or 1:
                     Say($"kill {primary}");
-                    _group.Kill(_away = primary.Name);
+                    _group.Kill(_away = primary.Name); // what was on its way is lost
                     _electAt = Milliseconds + _random.Next(1, 60);
                     break;
                 case 2:
