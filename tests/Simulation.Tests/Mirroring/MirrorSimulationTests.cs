@@ -37,13 +37,14 @@ public sealed class MirrorSimulationTests
         TestCounts.Reached("simulation.mirror-seeds", group.Seeds);
     }
 
-    /// <summary>Seeds with which faults of the product were found: publishing after a goodbye, deletions beyond a cut that stayed, ghosts of a broken recovery, writers that nobody told of room.</summary>
+    /// <summary>Seeds with which faults of the product were found: publishing after a goodbye, deletions beyond a cut that stayed, ghosts of a broken recovery, writers that nobody told of room, a cold start that kept the ends of terms.</summary>
     [Theory]
     [InlineData(36)]
     [InlineData(84)]
     [InlineData(97)]
     [InlineData(286)]
     [InlineData(383)]
+    [InlineData(1383)]
     public void A_seed_that_failed_once_passes(ulong seed) => Assert.Equal(1, MirrorSimulation.Run(seed).Group.Seeds);
 
     [Fact]

@@ -74,6 +74,7 @@ internal sealed class TermChain
     /// <summary>A new term begins and the current one ends at the position.</summary>
     internal TermChain Begin(ulong newTerm, RecordVersion position)
     {
+        if (position == RecordVersion.None) return new TermChain(newTerm, BaseTerm, []); // nobody holds anything: nothing of any term is kept
         if (position.Sequence == 0) return new TermChain(newTerm, BaseTerm, _endings);
         List<Ending> endings = [];
         foreach (Ending ending in _endings)
