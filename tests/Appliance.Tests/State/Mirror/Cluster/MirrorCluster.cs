@@ -125,6 +125,9 @@ internal sealed class MirrorCluster : IDisposable
         Change(this[to], this[from], MemberState.Live, MemberChange.Restored);
     }
 
+    /// <summary>Living nodes are there, and none of them can be reached.</summary>
+    internal bool IsIsolated(FakeNode node) => _cut.Count > 0 && Alive.Any(other => other != node) && Alive.All(other => other == node || IsCut(node, other));
+
     internal bool IsCut(FakeNode from, FakeNode to) => _cut.Contains((from.Name, to.Name));
 
     /// <summary>What waits between two nodes is lost, and the receiver is told.</summary>

@@ -29,7 +29,7 @@ internal sealed class RecordedRoles(FakeNode node) : IMirrorRoles
     public void OnSynchronisedMembersChanged(string service)
     {
         Told.Add($"set {string.Join(' ', node.Mirror.SynchronisedMembers(service))}");
-        if (Commits) Commit();
+        if (Commits && !node.Cluster.IsIsolated(node)) Commit(); // no majority commits for who cannot reach it
     }
 
     internal void Commit()
