@@ -43,6 +43,7 @@ public sealed class ElectionSimulationTests
         });
         _output.WriteLine(totals.ToString());
         Assert.True(failures.Count == 0, failures.Count == 0 ? "" : failures.MinBy(static failure => failure.Seed)!.Message);
+        ElectionMinimums.Assert(totals);
         TestCounts.Reached("elections.seeds", totals.Seeds);
     }
 }

@@ -1,0 +1,242 @@
+using Appliance.Cluster.Elections;
+using Appliance.Multicast;
+
+namespace Appliance.Tests.Appliance.Cluster.Elections;
+
+/// <summary>Elections of a, b and the witness w (ARCHITECTURE 6). What may go wrong at the same time is the simulation's.</summary>
+public sealed class Electing
+{
+    [Fact]
+    [Trait("Demand", "E6")]
+    public void A_first_start_elects_the_first_member_soon_and_says_that_it_is_cold()
+    {
+        var group = new TestGroup();
+        Assert.True(group.RunUntil(() => group.Primary() is not null, 250));
+        Assert.Equal("a", group.Primary());
+        Assert.Contains("elected 0 1 ColdStart", group["a"].Events);
+        Assert.Contains(group["a"].Lines, static line => line.Contains("cold start", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Demand", "E6")]
+    public void A_dead_primary_is_replaced_within_dead_after_and_five_milliseconds()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group.Dead.Add("a");
+        Timestamp died = group.Now;
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+        Assert.InRange((group.Now - died).TotalMilliseconds, 180, 205);
+        Assert.Contains("elected 0 2 Ordinary", group["b"].Events);
+    }
+
+    [Fact]
+    [Trait("Demand", "A16")]
+    public void Services_that_are_free_at_one_time_are_shared_by_the_members()
+    {
+        var group = new TestGroup(static options => options with { Services = [new ElectionService { Name = "shop" }, new ElectionService { Name = "tunnel" }] });
+        Assert.True(group.RunUntil(() => group.Primary(0) is not null && group.Primary(1) is not null));
+        Assert.NotEqual(group.Primary(0), group.Primary(1));
+    }
+
+    [Fact]
+    public void The_preferred_member_is_elected_and_priority_goes_before_preference()
+    {
+        var preferred = new TestGroup(static options => options with { Services = [new ElectionService { Name = "shop", Preferred = NodeId.FromName("b") }] });
+        Assert.True(preferred.RunUntil(() => preferred.Primary() == "b"));
+        var higher = new TestGroup(static options => options with { Services = [new ElectionService { Name = "shop", Preferred = NodeId.FromName("b"), Priority = (byte)(options.Name == "a" ? 101 : 100) }] });
+        Assert.True(higher.RunUntil(() => higher.Primary() == "a"));
+    }
+
+    [Fact]
+    public void A_primary_that_hears_no_majority_stops_before_another_may_act()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        foreach (string other in new[] { "b", "w" })
+        {
+            group.Cut.Add(("a", other));
+            group.Cut.Add((other, "a"));
+        }
+        Assert.True(group.RunUntil(() => group["a"].Events.Contains("lost 0 1 Expired"), 160));
+        Assert.DoesNotContain(group["b"].Events, static line => line.StartsWith("elected 0", StringComparison.Ordinal));
+        Assert.True(group.RunUntil(() => group.Primary() == "b", 100));
+        uint term = group["a"].Engine.TermOf(0);
+        group.Run(3000);
+        Assert.Equal(term, group["a"].Engine.TermOf(0));                   // the pre-vote: alone it uses up no terms
+    }
+
+    [Fact]
+    public void While_any_voter_hears_the_primary_nobody_takes_over()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group.Cut.Add(("a", "b"));
+        group.Run(2000);
+        Assert.Equal("a", group.Primary());
+    }
+
+    [Fact]
+    [Trait("Demand", "A2")]
+    public void A_hand_over_waits_for_nothing_and_closes_the_old_lease_first()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        Assert.NotNull(group["b"].Engine.TransferTo(group.Now, 0, NodeId.FromName("a")));
+        Assert.Null(group["a"].Engine.TransferTo(group.Now, 0, NodeId.FromName("b")));
+        Assert.Equal("lost 0 1 HandedOver", group["a"].Events[^1]);
+        Assert.False(group["a"].Engine.IsPrimary(0, group.Now));
+        Timestamp begun = group.Now;
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+        Assert.InRange((group.Now - begun).TotalMilliseconds, 0, 5);
+        Assert.Contains("elected 0 2 HandOver", group["b"].Events);
+    }
+
+    [Fact]
+    public void A_drained_primary_asks_for_a_hand_over()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group["a"].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: true, 1);
+        Assert.True(group.RunUntil(() => group["a"].Events.Contains("wanted 0 Drained"), 300));
+    }
+
+    [Fact]
+    public void A_member_outside_the_committed_set_is_not_elected()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        Assert.DoesNotContain("set 0 2 1", group["a"].Events);              // proposed is not committed
+        Assert.True(group.RunUntil(() => group["a"].Events.Contains("set 0 2 1"), 100));
+        group.Dead.Add("a");
+        group.Run(5000);
+        Assert.Null(group.Primary());
+        Assert.Contains(group["b"].Lines, static line => line.Contains("on-loss", StringComparison.Ordinal));
+        group.Restart("w");                                                 // the witness remembers it
+        group.Run(5000);
+        Assert.Null(group.Primary());
+        group["b"].Engine.AcceptLoss(group.Now, 0);
+        group["w"].Engine.AcceptLoss(group.Now, 0);
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+        Assert.Contains("elected 0 2 WithLoss", group["b"].Events);
+    }
+
+    [Fact]
+    public void On_loss_serve_goes_on_with_what_is_there_and_reports_it()
+    {
+        TestGroup group = TestGroup.WithPrimary(static options => options with { Services = [new ElectionService { Name = "shop", OnLoss = OnLoss.Serve, OnLossAfter = TimeSpan.FromSeconds(2) }] });
+        group["b"].Engine.SetReadiness(group.Now, 0, synchronised: false, healthy: true, drained: false, 0);
+        group.Run(100);
+        group.Dead.Add("a");
+        group.Run(1900);
+        Assert.Null(group.Primary());
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+        Assert.Contains("elected 0 2 WithLoss", group["b"].Events);
+    }
+
+    [Fact]
+    public void A_vote_that_cannot_be_stored_is_not_given()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group["w"].Store.IsFull = true;
+        group.Dead.Add("a");
+        group.Run(2000);
+        Assert.Null(group.Primary());
+        Assert.Equal(BeatExtension.NoSlot, group["w"].Says().Bound);
+        Assert.Contains(group["w"].Lines, static line => line.Contains("No space left on device", StringComparison.Ordinal));
+        group["w"].Store.IsFull = false;
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+    }
+
+    [Fact]
+    public void Voters_with_other_settings_refuse_each_other_in_one_sentence()
+    {
+        var group = new TestGroup(static options => options with { ConfigurationDigest = options.Name == "w" ? 2UL : 1UL });
+        group.Dead.Add("b");
+        group.Run(2000);
+        Assert.Null(group.Primary());
+        Assert.Single(group["a"].Lines, static line => line.Contains("w has other group-wide settings", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Members_come_and_go_one_at_a_time()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        int service = group["a"].Engine.GroupService;
+        TestElections owner = group[group.Primary(service)!];
+        Assert.True(group.RunUntil(() => owner.Engine.ViewIsCommitted));
+        uint number = owner.Engine.View.Number;
+        Assert.NotNull(group.Nodes.First(node => node != owner).Engine.AddMember(group.Now, NodeId.FromName("c"), SlotRole.Data));
+        Assert.Null(owner.Engine.AddMember(group.Now, NodeId.FromName("c"), SlotRole.Data));
+        Assert.NotNull(owner.Engine.AddMember(group.Now, NodeId.FromName("d"), SlotRole.Data));
+        Assert.True(group.RunUntil(() => owner.Events.Contains($"view {number + 1} committed"), 500));
+        Assert.All(group.Nodes, static node => Assert.Equal(4, int.PopCount(node.Engine.View.Voters)));
+        Assert.NotNull(owner.Engine.RemoveMember(group.Now, NodeId.FromName("b")));     // in the synchronised set
+        Assert.Null(owner.Engine.RemoveMember(group.Now, NodeId.FromName("c")));
+        Assert.True(group.RunUntil(() => owner.Events.Contains($"view {number + 2} committed"), 500));
+        Assert.Equal(new TestElections("w", group.Now, group["w"].Store).Engine.View.ContentHash, owner.Engine.View.ContentHash);
+    }
+
+    [Fact]
+    public void Two_voters_without_a_witness_are_refused()
+    {
+        ElectionOptions two = TestElections.Default with { Members = [new("a", MemberRole.Data), new("b", MemberRole.Data)] };
+        Assert.Contains("add a witness", Assert.Single(two.Validate()), StringComparison.Ordinal);
+        Assert.Empty((two with { Quorum = false }).Validate());
+    }
+
+    [Fact]
+    public void Without_a_quorum_each_of_two_separated_nodes_acts_and_one_gives_way()
+    {
+        var group = new TestGroup(static options => options with { Quorum = false, Members = [new("a", MemberRole.Data), new("b", MemberRole.Data)] }, "a", "b");
+        Assert.True(group.RunUntil(() => group.Primary() == "a"));
+        group["a"].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
+        group["b"].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
+        Assert.Contains(group["a"].Lines, static line => line.Contains("quorum = off", StringComparison.Ordinal));
+        group.Cut.Add(("a", "b"));
+        group.Cut.Add(("b", "a"));
+        Assert.True(group.RunUntil(() => group["b"].Engine.IsPrimary(0, group.Now)));
+        Assert.True(group["a"].Engine.IsPrimary(0, group.Now));
+        group.Cut.Clear();
+        Assert.True(group.RunUntil(() => group["a"].Events.Contains("lost 0 1 Superseded")));
+        Assert.Equal("b", group.Primary());
+    }
+
+    [Fact]
+    public void Steady_state_allocates_nothing()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        byte[] claim = group["a"].Extension;
+        NodeId a = NodeId.FromName("a");
+        var engine = new ElectionEngine(TestElections.Default with { Name = "b" }, new TestVoteStore(), new Nobody(), group.Now);
+        Timestamp now = group.Now + TimeSpan.FromSeconds(1);
+        void Beats(int count)
+        {
+            for (int i = 0; i < count; i++)
+            {
+                now += TimeSpan.FromMilliseconds(5);
+                engine.OnBeat(now, a, 1, now, (ulong)now.Nanoseconds, (ulong)now.Nanoseconds, claim);
+                if (engine.NextDeadline <= now) engine.OnTick(now);
+            }
+        }
+
+        Beats(2000);
+        Assert.Equal(a, engine.PrimaryOf(0));
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 4 && least > 0; attempt++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Beats(2000);
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+        Assert.Equal(0, least);
+    }
+
+    private sealed class Nobody : IElectionSink
+    {
+        public void Publish(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) { }
+        public void OnElected(int service, uint term, Timestamp leaseUntil, SynchronisedSet set, ElectionKind kind) { }
+        public void OnLease(int service, uint term, Timestamp until) { }
+        public void OnLost(int service, uint term, LeaseLoss why) { }
+        public void OnPrimary(int service, NodeId primary, uint term) { }
+        public void OnSynchronisedSet(int service, SynchronisedSet set) { }
+        public void OnView(GroupView view, bool isCommitted) { }
+        public void OnHandOverWanted(int service, NodeId target, HandOverReason why) { }
+        public void Log(ElectionEvent kind, string text) { }
+    }
+}
