@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Reflection;
+using Appliance.Cluster.Failover;
 using Appliance.Configuration;
 using Appliance.Host;
 using Appliance.Listeners.Resp;
@@ -14,6 +15,7 @@ internal sealed class MetricsPage
 {
     private static readonly FieldInfo[] TransportFields = CountersOf(typeof(TransportCounters));
     private static readonly FieldInfo[] MirrorFields = CountersOf(typeof(MirrorCounters));
+    private static readonly FieldInfo[] FailoverFields = CountersOf(typeof(FailoverCounters));
     private static readonly FieldInfo[] RespFields = CountersOf(typeof(RespCounters));
 
     private readonly ApplianceConfiguration _configuration;
@@ -37,6 +39,7 @@ internal sealed class MetricsPage
         MulticastStatus group = _parts.Group.ReadStatus();
         WriteNode(status);
         WriteServices(status);
+        WriteFailover(status);
         WriteMembers(status);
         WriteGroup(group);
         WriteHeartbeats(group.Heartbeats);
@@ -75,6 +78,29 @@ internal sealed class MetricsPage
         EachClass(status.Services, (row, labels) => _page.Counter("appliance_class_evictions_total", "Records that made room for others.", row.Evictions, labels));
         EachClass(status.Services, (row, labels) => _page.Counter("appliance_class_refusals_total", "Writes refused.", row.Refusals, labels));
         _page.Gauge("appliance_would_be_lost", "Writes that no other synchronised member has applied.", status.WouldBeLost.Sum(static loss => loss.Records));
+    }
+
+    private void WriteFailover(NodeStatus status)
+    {
+        const string duration = "appliance_takeover_seconds", durationHelp = "Takeovers of this node, from the suspicion or the offer until it served.";
+        FailoverStatus[] services = [.. status.Services.Select((_, index) => _parts.Failover.StatusOf(index))];
+        TakeoverLog takeovers = _parts.Failover.Takeovers;
+        Each(status.Services, (service, label) => _page.Gauge("appliance_service_serving", "1 while this node has the lease, has cut, and answers for the service.", service.Serving ? 1 : 0, label));
+        Each(status.Services, (service, label) => _page.Gauge("appliance_lease_left_seconds", "How long this node may serve without another echo; 0 without a lease.", (service.LeaseLeftMilliseconds ?? 0) / 1000.0, label));
+        Each(status.Services, (service, label) => _page.Counter("appliance_guard_drops_total", "Packets from or to the service's addresses that the guard dropped here.", service.Fenced, label));
+        for (int i = 0; i < services.Length; i++)
+            _page.Counter("appliance_announcements_total", "Frames that announced the service's addresses.", services[i].Announced, ("service", status.Services[i].Name));
+        _page.Counter("appliance_address_claims_total", "Claims of other hosts on floating addresses that were seen, those of the group's nodes among them.", _parts.Failover.Claims);
+        WriteCounters("appliance_failover", "What elections and hand-overs did.", FailoverFields, _parts.Failover.Counters);
+        long seen = 0;
+        for (int bucket = 0; bucket <= TakeoverLog.Bounds.Length; bucket++)
+        {
+            seen += takeovers.CountOf(bucket);
+            string bound = bucket == TakeoverLog.Bounds.Length ? "+Inf" : TakeoverLog.Bounds[bucket].ToString("R", CultureInfo.InvariantCulture);
+            _page.Histogram(duration, durationHelp, "_bucket", seen, ("le", bound));
+        }
+        _page.Histogram(duration, durationHelp, "_sum", takeovers.Total.TotalSeconds);
+        _page.Histogram(duration, durationHelp, "_count", takeovers.Completed);
     }
 
     private void WriteMembers(NodeStatus status)

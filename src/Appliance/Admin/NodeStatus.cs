@@ -45,6 +45,9 @@ internal sealed record NodeStatus
     /// <summary>The pools in the order of the configuration.</summary>
     public IReadOnlyList<BackendStatus> Backends { get; init; } = [];
 
+    /// <summary>The last takeovers of this node, the oldest first; at most 16.</summary>
+    public required IReadOnlyList<TakeoverStatus> Failovers { get; init; }
+
     /// <summary>What no other node would hold if this one died now.</summary>
     public required IReadOnlyList<LossStatus> WouldBeLost { get; init; }
 
@@ -232,6 +235,17 @@ internal sealed record MemberStatus
         ClockOffsetMilliseconds = 0,
     };
 }
+
+/// <summary>A takeover by this node. The times are microseconds of its boot clock (CLOCK_BOOTTIME); null: it did not happen, or not yet.</summary>
+/// <param name="Service">The service.</param>
+/// <param name="Term">The term that was won.</param>
+/// <param name="Kind">ordinary, hand-over, cold-start, with-loss.</param>
+/// <param name="Suspected">The primary before fell silent for longer than dead-after, or offered the service.</param>
+/// <param name="Elected">The vote was won.</param>
+/// <param name="Collected">Enough members had said what they hold.</param>
+/// <param name="Cut">The state was complete; the node writes.</param>
+/// <param name="Address">The addresses were on their links and announced.</param>
+internal sealed record TakeoverStatus(string Service, uint Term, string Kind, long? Suspected, long? Elected, long? Collected, long? Cut, long? Address);
 
 /// <summary>What would be lost of one class of one service.</summary>
 /// <param name="Service">The service.</param>

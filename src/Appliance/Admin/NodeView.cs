@@ -40,6 +40,7 @@ internal sealed class NodeView
             Group = new GroupStatus(_configuration.Group.Name, SettingReader.Format(_configuration.Group.Transport), SettingReader.Format(_configuration.Group.Security), GroupDigest.Text(_configuration)),
             Services = [.. services.Select((service, index) => Describe(service, _parts.Failover.StatusOf(index)))],
             Members = [.. _configuration.Group.Members.Where(member => member.Name != _configuration.Node.Id).Select(member => Describe(member.Name, group))],
+            Failovers = [.. _parts.Failover.Takeovers.Records.Select(Describe)],
             WouldBeLost = [.. services.SelectMany(static service => service.Classes.Where(static row => row.HeldByNobodyElse > 0).Select(row => new LossStatus(service.Name, SettingReader.Format(row.Class), row.HeldByNobodyElse)))],
             Warnings = [.. Warnings(group, services)],
         };
@@ -78,6 +79,11 @@ internal sealed class NodeView
         Evictions = row.Evictions,
         Refusals = row.Refusals,
     };
+
+    private static TakeoverStatus Describe(TakeoverRecord takeover) => new(takeover.Service, takeover.Term, SettingReader.Format(takeover.Kind),
+        Microseconds(takeover.Begun), Microseconds(takeover.Elected), Microseconds(takeover.Collected), Microseconds(takeover.Cut), Microseconds(takeover.Serving));
+
+    private static long? Microseconds(Timestamp? at) => at?.Nanoseconds / 1000;
 
     private MemberStatus Describe(string name, MulticastStatus group)
     {

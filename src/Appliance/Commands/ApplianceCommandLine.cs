@@ -43,6 +43,7 @@ internal static class ApplianceCommandLine
         DrainCommand.Create(),
         UndrainCommand.Create(),
         KeygenCommand.Create(),
+        DrillCommand.Create(),
         LabCommand.Create(),
     };
 }

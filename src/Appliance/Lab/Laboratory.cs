@@ -99,6 +99,9 @@ internal sealed class Laboratory : IDisposable
     /// <summary>kill -9.</summary>
     internal void Kill(string node) => Running(node).KillAndWait();
 
+    /// <summary>The node has no process.</summary>
+    internal bool IsDown(string node) => State.Node(node).Process?.IsAlive != true;
+
     /// <summary>SIGSTOP: the node's kernel goes on, its program does not.</summary>
     internal void Freeze(string node) => Running(node).Freeze();
 
@@ -152,6 +155,28 @@ internal sealed class Laboratory : IDisposable
         _state = State with { Partitions = [.. State.Partitions, new LabPartition(left, right, oneWay)] };
         _filter.Apply(State);
         Save();
+    }
+
+    /// <summary>Ends the partition that was made last.</summary>
+    internal void Rejoin()
+    {
+        RequireNamespaces("partition");
+        _state = State with { Partitions = [.. State.Partitions.SkipLast(1)] };
+        _filter.Apply(State);
+        Save();
+    }
+
+    /// <summary>Where the laboratory keeps what it remembers; gone after <see cref="Down"/>.</summary>
+    internal string Home => _state is null ? throw new LabException($"there is no laboratory '{_name}': 'appliance lab up' makes one") : _directory.Path;
+
+    /// <summary>Its clients need no namespace of their own, and no address moves.</summary>
+    internal bool IsLoopback => State.Loopback;
+
+    /// <summary>Waits until every node sees all others live and synchronised, and every service has its primary.</summary>
+    /// <exception cref="LabException">That does not come about.</exception>
+    internal async Task AwaitReadyAsync()
+    {
+        foreach (LabNode node in State.Nodes) await AwaitAsync(node.Id, IsReady, "synchronised with all others, every service with its primary").ConfigureAwait(false);
     }
 
     /// <summary>Ends loss, reordering and partitions, plugs every cable, raises every port.</summary>

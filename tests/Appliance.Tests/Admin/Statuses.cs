@@ -44,6 +44,7 @@ internal static class Statuses
             MemberStatus.Absent("c") with { Id = "b", Incarnation = 9, Role = "data", State = MemberStatus.LiveState, Synchronised = true, WaitedFor = true, Path = "multicast", LagMessages = 12, LagBytes = 3456, LagMilliseconds = 7, SilentMilliseconds = 4, RoundTripMicroseconds = 200 },
             MemberStatus.Absent("c"),
         ],
+        Failovers = [new TakeoverStatus("shop", 3, "ordinary", 1_000_000, 1_012_000, 1_013_000, 1_014_000, 1_015_000)],
         WouldBeLost = [new LossStatus("shop", "purchase", 12)],
         Warnings = ["service shop: class purchase asks for 2"],
     };

@@ -174,6 +174,7 @@ internal sealed class Contender
         _state.Role = ElectionRole.None;
         // Two that split the votes must not meet again: by rank, and, should they not hear each other, by waits that spread with every attempt.
         _attempts++;
+        _context.Withdrawals++;
         uint spread = (uint)(_context.SelfSlot + 1) * 2_654_435_761u + (uint)_attempts * 2_246_822_519u;
         _notBefore = _context.Now + _ranking.Stagger * (1 + (spread >> 16) % (uint)Math.Min(_attempts, 8));
         _voter.OnOwnRelease(NodeId.None);

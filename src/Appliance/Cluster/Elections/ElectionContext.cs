@@ -46,6 +46,9 @@ internal sealed class ElectionContext
     /// <summary>Votes, this node's own among them, that make a primary.</summary>
     internal int Needed => Options.Quorum ? View.Majority : 1;
 
+    /// <summary>Candidacies of this node, of all services, that found no majority in time.</summary>
+    internal long Withdrawals { get; set; }
+
     /// <summary>All that were ever heard.</summary>
     internal List<ElectionPeer> Peers => _peers;
 

@@ -69,6 +69,9 @@ internal sealed class ElectionEngine
     /// <summary>Beats whose extension was not understood.</summary>
     internal long Malformed { get; private set; }
 
+    /// <summary>Candidacies of this node that found no majority in time.</summary>
+    internal long Withdrawals => _context.Withdrawals;
+
     /// <summary>When <see cref="OnTick"/> must be called next.</summary>
     internal Timestamp NextDeadline
     {

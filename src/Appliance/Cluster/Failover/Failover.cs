@@ -21,6 +21,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     private readonly ElectionEngine _elections;
     private readonly OwnedService[] _services;
     private readonly Dictionary<NodeId, string> _names;
+    private readonly FailoverCounters _counters = new();
     private IGroup? _group;
     private TaskCompletionSource? _released;
     private bool _groupElected;
@@ -40,6 +41,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         _mirror = mirror;
         _log = log;
         _names = configuration.Group.Members.ToDictionary(static member => NodeId.FromName(member.Name), static member => member.Name);
+        Takeovers = new TakeoverLog(configuration.Services.Count);
         _fence = new AddressFence(configuration, loop, text => NodeLog.Warning(log, text));
         try
         {
@@ -56,6 +58,22 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
 
     /// <summary>What is wrong with the guard; any thread.</summary>
     internal IReadOnlyList<string> Faults => _fence.Faults;
+
+    /// <summary>The last takeovers of this node.</summary>
+    internal TakeoverLog Takeovers { get; }
+
+    /// <summary>Claims of other hosts on the floating addresses that were seen; see <see cref="AddressFence.Claims"/>.</summary>
+    internal long Claims => _fence.Claims;
+
+    /// <summary>What was done since the node started.</summary>
+    internal FailoverCounters Counters
+    {
+        get
+        {
+            _counters.ElectionsLost = _elections.Withdrawals;
+            return _counters;
+        }
+    }
 
     /// <summary>Whether this node's part of a service works ([service] check); any thread may change the answer, and then calls <see cref="OnHealthChanged"/> on the loop.</summary>
     internal Func<string, bool> IsHealthy { get; set; } = static _ => true;
@@ -92,8 +110,14 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         _elections.OnBeat(Now, member.Node, member.Incarnation, receivedAt, beatSent, echoedSent, extension);
 
     /// <summary>A member came, went, or came back.</summary>
-    internal void OnMemberChanged(MemberChange change)
+    internal void OnMemberChanged(GroupMember member, MemberChange change)
     {
+        for (int i = 0; i < _services.Length; i++)
+        {
+            if (_elections.PrimaryOf(i) != member.Node) continue;
+            if (change is MemberChange.Suspected or MemberChange.Left) Takeovers.Begin(i, EventLoop.ReadClock());
+            else if (change == MemberChange.Restored) Takeovers.Forget(i);
+        }
         if (change is not (MemberChange.Joined or MemberChange.Restored)) return;
         foreach (OwnedService service in _services) service.Addresses.AnnounceAgain(Now); // its neighbour table is old, or empty
     }
@@ -158,7 +182,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     internal FailoverStatus StatusOf(int service)
     {
         Timestamp now = Now;
-        return new FailoverStatus(_elections.IsPrimary(service, now) ? _elections.LeaseUntil(service) - now : null, _elections.Describe(service), _services[service].IsServing, _services[service].Addresses.Fenced);
+        return new FailoverStatus(_elections.IsPrimary(service, now) ? _elections.LeaseUntil(service) - now : null, _elections.Describe(service), _services[service].IsServing, _services[service].Addresses.Fenced, _services[service].Addresses.Announced);
     }
 
     /// <summary>The primary of a service as far as this node knows; null: nobody.</summary>
@@ -181,6 +205,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
 
     void IElectionSink.OnElected(int service, uint term, Timestamp leaseUntil, SynchronisedSet set, ElectionKind kind)
     {
+        _counters.ElectionsWon++;
         if (service == _elections.GroupService)
         {
             NodeLog.Note(_log, $"the group's own service: this node is primary in term {term}");
@@ -189,6 +214,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         }
         OwnedService owned = _services[service];
         (owned.Term, owned.LeaseUntil) = (term, leaseUntil);
+        Takeovers.Elected(service, owned.Name, term, kind, EventLoop.ReadClock());
         NodeLog.Note(_log, $"service {owned.Name}: elected in term {term} ({Words(kind)})");
         string[] holders = kind == ElectionKind.ColdStart ? [_configuration.Node.Id] : NamesOf(set); // after a cold start nobody holds anything: nobody is awaited
         _mirror.BecomePrimary(owned.Name, term, holders, acceptLoss: kind == ElectionKind.WithLoss);
@@ -203,10 +229,13 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
 
     void IElectionSink.OnLost(int service, uint term, LeaseLoss why)
     {
+        if (why == LeaseLoss.Expired) _counters.LeasesExpired++;
+        if (why == LeaseLoss.Superseded) _counters.LeasesSuperseded++;
         if (service < _services.Length)
         {
             OwnedService owned = _services[service];
             owned.Addresses.GiveUp();
+            Takeovers.Ended(service);
             bool served = owned.IsServing;
             owned.IsServing = false;
             if (why == LeaseLoss.Expired) NodeLog.Warning(_log, $"service {owned.Name}: the lease of term {term} has ended without an echo from a majority; this node is silent");
@@ -263,10 +292,14 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         OwnedService owned = _services[index];
         if (owned.Term != term || !_elections.IsPrimary(index, Now)) return; // the lease ended while it collected
         owned.IsServing = true;
+        Timestamp cut = EventLoop.ReadClock();
         owned.Addresses.Take(Now, owned.LeaseUntil);
+        Takeovers.Served(index, cut, EventLoop.ReadClock());
         _elections.SetServing(Now, index);
         Notify(service, "primary", term);
     }
+
+    void IMirrorRoles.OnCollected(string service, ulong term) => Takeovers.Collected(IndexOf(service), EventLoop.ReadClock());
 
     void IMirrorRoles.OnTermTooLow(string service, ulong term, ulong seenTerm)
     {
@@ -292,16 +325,22 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         string? whyNot = _elections.TransferTo(Now, index, NodeId.FromName(target));
         if (whyNot is null) NodeLog.Note(_log, $"service {service}: handed over to {target}");
         else _elections.Release(Now, index);
+        _ = whyNot is null ? _counters.HandOvers++ : _counters.HandOversFailed++;
         EndHandOver(index, whyNot);
     }
 
     void IMirrorRoles.OnHandOverFailed(string service, string target, string why)
     {
+        _counters.HandOversFailed++;
         NodeLog.Warning(_log, $"service {service}: not handed over to {target}: {why}");
         EndHandOver(IndexOf(service), why);
     }
 
-    void IMirrorRoles.OnOffered(string service, string from, ulong term) => NodeLog.Note(_log, $"service {service}: {from} hands it over");
+    void IMirrorRoles.OnOffered(string service, string from, ulong term)
+    {
+        Takeovers.Begin(IndexOf(service), EventLoop.ReadClock());
+        NodeLog.Note(_log, $"service {service}: {from} hands it over");
+    }
 
     // The group's own service has neither state to collect nor addresses. Not inside the engine's calls.
     private void ActForGroup(Timestamp now)

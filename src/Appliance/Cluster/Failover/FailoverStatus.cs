@@ -5,4 +5,5 @@ namespace Appliance.Cluster.Failover;
 /// <param name="Text">Who is primary, or why nobody is, in words.</param>
 /// <param name="OwnsAddresses">This node answers for the service.</param>
 /// <param name="Fenced">Packets that the guard dropped.</param>
-internal sealed record FailoverStatus(TimeSpan? LeaseLeft, string Text, bool OwnsAddresses, long Fenced);
+/// <param name="Announced">Frames that announced its addresses.</param>
+internal sealed record FailoverStatus(TimeSpan? LeaseLeft, string Text, bool OwnsAddresses, long Fenced, long Announced);

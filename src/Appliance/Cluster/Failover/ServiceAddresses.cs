@@ -28,6 +28,9 @@ internal sealed class ServiceAddresses
     /// <summary>Packets that the guard has dropped in either direction since it was first installed; 0 without a guard.</summary>
     internal long Fenced => _guard is null || Links.Count == 0 ? 0 : _guard.Dropped(_slot, GuardDirection.Ingress) + _guard.Dropped(_slot, GuardDirection.Egress);
 
+    /// <summary>Frames that announced them so far.</summary>
+    internal long Announced => Links.Sum(static link => link.Announced);
+
     /// <summary>When <see cref="AnnounceDue"/> has something to do.</summary>
     internal Timestamp NextDeadline
     {

@@ -6,6 +6,11 @@ namespace Appliance.State;
 /// </summary>
 internal interface IMirrorRoles
 {
+    /// <summary>Enough members have said what they hold: the cut is decided; what this node lacks is fetched next. Not told of a service that was handed over.</summary>
+    void OnCollected(string service, ulong term)
+    {
+    }
+
     /// <summary>The cut of the term is published: this node writes. Now, and not before, it may own the service's addresses.</summary>
     void OnServing(string service, ulong term);
 

@@ -143,6 +143,7 @@ internal sealed class Takeover
         _plan = TakeoverPlan.Make(_service.ToPosition(), _survey.Answers, _failed, _acceptsLoss || (_request!.IsConfigured && now - _begun >= _options.RecoveryLimit), _term);
         Report(_plan);
         _survey.End();
+        _mirror.Roles?.OnCollected(_service.Name, _term);
         _rounds = 0;
         _service.PrepareTakeover(_plan.Newest);
         if (_service.NeedsDiscard || _service.Highest > _plan.Cut || !_plan.Chain.Covers(_service.Highest))

@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using Appliance.Interop;
+using Appliance.Multicast;
+using Appliance.Multicast.Transport;
+
+namespace Appliance.Drills;
+
+/// <summary>
+/// The clients of a drill, in a process and a network namespace of their own. Says <see cref="Ready"/> once every session runs; ends with the line <c>end FROM UNTIL</c> on its input (microseconds of
+/// the boot clock: when the fault was made, when the service had long been back), reads back what was acknowledged, and prints a <see cref="ProbeReport"/>. The end of its input ends it too.
+/// </summary>
+internal sealed class Prober : IDisposable
+{
+    /// <summary>What it prints when every session runs.</summary>
+    internal const string Ready = "ready";
+
+    private const int Priority = 5, EnoughPurchases = 20;
+    private static readonly TimeSpan PingInterval = TimeSpan.FromMilliseconds(1), GetInterval = TimeSpan.FromMilliseconds(10), StartPatience = TimeSpan.FromSeconds(20);
+    private readonly EventLoop _loop = new();
+    private readonly List<(ProbeTarget Target, ConnectProbe Probe)> _probes = [];
+    private readonly List<PurchaseSession> _purchases = [];
+    private readonly List<DownloadSession> _downloads = [];
+    private readonly EchoProbe? _echo;
+    private readonly Thread _thread;
+
+    private Prober(IReadOnlyList<ProbeTarget> targets)
+    {
+        foreach (ProbeTarget target in targets)
+        {
+            var endPoint = new IPEndPoint(IPAddress.Parse(target.Address), target.Port);
+            bool isResp = target.Type == "resp";
+            var probe = isResp
+                ? new ConnectProbe(_loop, endPoint, "PING\r\n"u8.ToArray(), "+PONG"u8.ToArray(), PingInterval)
+                : new ConnectProbe(_loop, endPoint, "GET /healthz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"u8.ToArray(), "HTTP/1.1 200"u8.ToArray(), GetInterval);
+            _loop.Add(probe);
+            _probes.Add((target, probe));
+            if (isResp) _purchases.Add(new PurchaseSession(endPoint, string.Create(CultureInfo.InvariantCulture, $"cart:drill:{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}:{target.Name}:")));
+            else _downloads.Add(new DownloadSession(endPoint, "/big"));
+        }
+        if (targets.Count > 0) _echo = EchoProbe.TryStart(_loop, IPAddress.Parse(targets[0].Address), PingInterval);
+        _thread = new Thread(Turn) { Name = "probes", IsBackground = true };
+    }
+
+    /// <summary>The whole life of the process.</summary>
+    internal static int Run(string targets, TextReader input, TextWriter output)
+    {
+        using var prober = new Prober(JsonSerializer.Deserialize(targets, DrillJson.Default.ProbeTargetArray)!);
+        prober.Start();
+        output.WriteLine(Ready);
+        output.Flush();
+        if (input.ReadLine()?.Split(' ') is not ["end", var from, var until]) return Commands.ExitCode.Failed;
+        ProbeReport report = prober.End(Time(from), Time(until));
+        output.WriteLine(JsonSerializer.Serialize(report, DrillJson.Default.ProbeReport));
+        return Commands.ExitCode.Done;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _echo?.Dispose();
+        _loop.Dispose();
+    }
+
+    private static Timestamp Time(string microseconds) => new(long.Parse(microseconds, CultureInfo.InvariantCulture) * 1000);
+
+    private void Start()
+    {
+        foreach (PurchaseSession session in _purchases) session.Start();
+        foreach (DownloadSession session in _downloads) session.Start();
+        _thread.Start();
+        Timestamp limit = EventLoop.ReadClock() + StartPatience;
+        while (_purchases.Any(static session => session.Acknowledged < EnoughPurchases) || _downloads.Any(static session => session.Bytes == 0))
+        {
+            if (EventLoop.ReadClock() > limit) throw new Commands.CommandException("the service does not answer its clients before the drill: nothing was broken");
+            Thread.Sleep(PingInterval);
+        }
+    }
+
+    private ProbeReport End(Timestamp from, Timestamp until)
+    {
+        foreach (PurchaseSession session in _purchases) session.End();
+        foreach (DownloadSession session in _downloads) session.End();
+        _loop.RequestStop();
+        _thread.Join();
+        int lost = _purchases.Sum(static session => session.CountLost());
+        int survived = _purchases.Count(session => session.Reconnected == 0 && session.Times.LongestGap(from, until) is not null)
+            + _downloads.Count(session => session.Broken == 0 && session.Times.LongestGap(from, until) is not null);
+        return new ProbeReport(
+            [.. _probes.Select(probed => new ListenerGap(probed.Target.Name, probed.Target.Type, GapReport.Of(probed.Probe.Times.LongestGap(from, until)), probed.Probe.Times.Started, probed.Probe.Times.Succeeded, probed.Probe.Times.Refused))],
+            GapReport.Of(_echo?.Times.LongestGap(from, until)),
+            _purchases.Sum(static session => session.Acknowledged), lost, _purchases.Sum(static session => session.Refused), _purchases.Sum(static session => session.Unknown),
+            _purchases.Count + _downloads.Count,
+            _purchases.Count(static session => session.Resumed > 0) + _downloads.Count(static session => session.Resumed > 0),
+            survived);
+    }
+
+    private void Turn()
+    {
+        RealtimePriority.Take(Priority); // where it may not, its lateness says what that costs
+        _loop.Run();
+    }
+}
