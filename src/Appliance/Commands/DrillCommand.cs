@@ -26,7 +26,7 @@ internal static class DrillCommand
         command.Validators.Add(static result =>
         {
             if (new Option[] { Pull, Kill, Freeze, Partition }.Count(option => result.GetResult(option) is { Implicit: false }) > 1) result.AddError("one fault at a time: --pull, --kill, --freeze or --partition");
-            if (result.GetValue(Times) is < 1 or > MaxTimes) result.AddError(string.Create(CultureInfo.InvariantCulture, $"--times: 1 to {MaxTimes}"));
+            if (result.GetResult(Times) is { Implicit: false } && result.GetValue(Times) is < 1 or > MaxTimes) result.AddError(string.Create(CultureInfo.InvariantCulture, $"--times: 1 to {MaxTimes}"));
         });
         command.SetAction((parsed, _) => RunAsync(parsed));
         return command;

@@ -10,6 +10,9 @@ internal sealed class Laboratory : IDisposable
     private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(90);
     private readonly string _name;
 
+    /// <summary>What <c>--name</c> calls it.</summary>
+    public string Name => _name;
+
     private Laboratory(string name) => _name = name;
 
     public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "appliance");
