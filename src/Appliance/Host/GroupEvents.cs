@@ -35,7 +35,7 @@ internal sealed class GroupEvents : IGroupHandler
     {
         Log(member, change);
         _mirror.OnMemberChanged(member, change);
-        _failover.OnMemberChanged(member, change);
+        _failover.OnMemberChanged(change);
     }
 
     /// <inheritdoc/>

@@ -110,14 +110,8 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         _elections.OnBeat(Now, member.Node, member.Incarnation, receivedAt, beatSent, echoedSent, extension);
 
     /// <summary>A member came, went, or came back.</summary>
-    internal void OnMemberChanged(GroupMember member, MemberChange change)
+    internal void OnMemberChanged(MemberChange change)
     {
-        for (int i = 0; i < _services.Length; i++)
-        {
-            if (_elections.PrimaryOf(i) != member.Node) continue;
-            if (change is MemberChange.Suspected or MemberChange.Left) Takeovers.Begin(i, EventLoop.ReadClock());
-            else if (change == MemberChange.Restored) Takeovers.Forget(i);
-        }
         if (change is not (MemberChange.Joined or MemberChange.Restored)) return;
         foreach (OwnedService service in _services) service.Addresses.AnnounceAgain(Now); // its neighbour table is old, or empty
     }
@@ -250,6 +244,8 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     {
         if (service >= _services.Length || _configuration.Node.Role == MemberRole.Witness) return;
         string? name = NameOf(primary);
+        if (name is null) Takeovers.Begin(service, EventLoop.ReadClock());
+        else if (name != _configuration.Node.Id) Takeovers.Forget(service);
         if (name is not null) NodeLog.Note(_log, $"service {_services[service].Name}: {name} is primary in term {term}");
         if (name != _configuration.Node.Id) _mirror.Follow(_services[service].Name, term, name);
     }

@@ -39,10 +39,13 @@ internal sealed class TakeoverLog
     /// <summary>Those that took longer than the bound before and at most the bound of this bucket; the last bucket has no bound.</summary>
     internal long CountOf(int bucket) => _counts[bucket];
 
-    /// <summary>The primary of a service was suspected, or offers the service.</summary>
-    internal void Begin(int service, Timestamp now) => _begun[service] = (now, true);
+    /// <summary>The primary of a service is no longer heard, or offers the service; whichever comes first.</summary>
+    internal void Begin(int service, Timestamp now)
+    {
+        if (!_begun[service].Is || now - _begun[service].At > BeginningFor) _begun[service] = (now, true);
+    }
 
-    /// <summary>It is heard again.</summary>
+    /// <summary>It is heard again, or another one is.</summary>
     internal void Forget(int service) => _begun[service] = default;
 
     /// <summary>This node has won a service.</summary>

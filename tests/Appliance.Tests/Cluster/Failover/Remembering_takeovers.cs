@@ -13,6 +13,7 @@ public sealed class Remembering_takeovers
     {
         var log = new TakeoverLog(2);
         log.Begin(1, At(100));
+        log.Begin(1, At(105)); // the first one counts
         log.Elected(1, "demo", 7, ElectionKind.Ordinary, At(112));
         log.Collected(1, At(113));
         log.Served(1, At(114), At(115));
