@@ -3,6 +3,9 @@ namespace Appliance.Tests.Simulation;
 /// <summary>Runs many seeds on all processors.</summary>
 internal static class SimulationRunner
 {
+    /// <summary>A loaded machine looks to the thread pool like threads that wait; it would add others, each with a simulation and its memory, without end.</summary>
+    internal static readonly ParallelOptions OneForEachProcessor = new() { MaxDegreeOfParallelism = Environment.ProcessorCount };
+
     private const int MostFailures = 5;
 
     /// <summary>Runs seeds from a first one.</summary>
@@ -12,7 +15,7 @@ internal static class SimulationRunner
         SimulationTotals totals = new();
         List<SimulationFailure> failures = [];
         Lock merging = new();
-        Parallel.For(0, count, (i, loop) =>
+        Parallel.For(0, count, OneForEachProcessor, (i, loop) =>
         {
             try
             {

@@ -28,7 +28,7 @@ public sealed class ElectionSimulationTests
         ElectionTotals totals = new();
         Lock merging = new();
         List<ElectionFailure> failures = [];
-        Parallel.For(0, seeds, (i, loop) =>
+        Parallel.For(0, seeds, SimulationRunner.OneForEachProcessor, (i, loop) =>
         {
             try
             {

@@ -58,7 +58,7 @@ public sealed class MirrorSimulationTests
     {
         List<SimulationFailure> failures = [];
         Lock merging = new();
-        Parallel.For(1, seeds + 1, (seed, loop) =>
+        Parallel.For(1, seeds + 1, SimulationRunner.OneForEachProcessor, (seed, loop) =>
         {
             try
             {
