@@ -16,52 +16,51 @@ public sealed class Acknowledged_writes
         int seed = Environment.TickCount;
         var random = new Random(seed);
         using Laboratory lab = Laboratory.Up();
-        LabNode primary = lab.Primary;
-        List<LabNode> survivors = [.. lab.Secondaries];
+        using var processes = new NodeProcesses();
         long acknowledgedInAll = 0;
         double writingSeconds = 0;
-        // The test starts and kills the primary itself: 'lab kill' and 'lab start' would take longer than the rest of a round.
-        lab.Lab("kill", primary.Id);
-        NodeProcess process = NodeProcess.StartInPlace(primary);
-        try
+
+        for (int round = 0; round < rounds; round++)
         {
+            string when = $"seed {seed}, round {round}";
+            LabNode killed = lab.Primary;
+            long start = Stopwatch.GetTimestamp();
+            using var writers = new AcknowledgedWriters(lab, killed, $"cart:{round}");
+            TimeSpan moment = TimeSpan.FromMilliseconds(200 + random.Next(300));
+            SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(start) >= moment);
+            processes.Kill(killed);
+            writers.Join();
+            writingSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
+            acknowledgedInAll += writers.Acknowledged.Count;
+
+            // What the survivors hold together before anybody cut, and what the next primary shows: absent there is absent for good.
+            HashSet<string> held = [.. lab.Nodes.Where(node => node.Id != killed.Id).SelectMany(node => AcknowledgedWriters.Present(lab, node, writers.Asked))];
+            AssertHeld(writers.Acknowledged, held, $"{when}: the survivors");
+            LabNode primary = lab.AwaitPrimary(Laboratory.Service, after: killed);
+            HashSet<string> shown = [.. AcknowledgedWriters.Present(lab, primary, writers.Asked)];
+            AssertHeld(writers.Acknowledged, shown, $"{when}: {primary.Id}, the next primary,");
+            List<string> seenAbsent = [.. writers.Asked.Where(key => !held.Contains(key) || !shown.Contains(key))];
+
+            processes.Start(killed);
             lab.AwaitConverged(TimeSpan.FromSeconds(20));
 
-            for (int round = 0; round < rounds; round++)
+            Assert.False(killed.Serves(Laboratory.Service), $"{when}: {killed.Id} took the service back");
+            foreach (LabNode node in lab.Nodes)
             {
-                long start = Stopwatch.GetTimestamp();
-                using var writers = new AcknowledgedWriters(lab, primary, $"cart:{round}");
-                TimeSpan moment = TimeSpan.FromMilliseconds(200 + random.Next(300));
-                SpinWait.SpinUntil(() => Stopwatch.GetElapsedTime(start) >= moment);
-                process.Dispose();
-                writers.Join();
-                writingSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
-                acknowledgedInAll += writers.Acknowledged.Count;
-
-                HashSet<string> held = [.. survivors.SelectMany(node => AcknowledgedWriters.Present(lab, node, writers.Asked))];
-                string[] lost = [.. writers.Acknowledged.Where(key => !held.Contains(key))];
-                Assert.True(lost.Length == 0, $"seed {seed}, round {round}: {lost.Length} of {writers.Acknowledged.Count} acknowledged writes are on no survivor, among them {lost.FirstOrDefault()}");
-                List<string> seenAbsent = [.. writers.Asked.Where(key => !held.Contains(key))];
-
-                process = NodeProcess.StartInPlace(primary);
-                lab.AwaitConverged(TimeSpan.FromSeconds(20));
-
-                foreach (LabNode node in lab.Nodes)
-                {
-                    List<string> revived = AcknowledgedWriters.Present(lab, node, seenAbsent);
-                    Assert.True(revived.Count == 0, $"seed {seed}, round {round}: {node.Id} shows {revived.FirstOrDefault()}, which had been absent from all survivors");
-                    int present = AcknowledgedWriters.Present(lab, node, writers.Acknowledged).Count;
-                    Assert.True(present == writers.Acknowledged.Count, $"seed {seed}, round {round}: {node.Id} holds {present} of {writers.Acknowledged.Count} acknowledged writes after the recovery");
-                }
-                AcknowledgedWriters.Delete(lab, primary, writers.Acknowledged); // what a later round must recover does not grow
-                TestCounts.Reached("system.acknowledged.kills", 1);
+                List<string> revived = AcknowledgedWriters.Present(lab, node, seenAbsent);
+                Assert.True(revived.Count == 0, $"{when}: {node.Id} shows {revived.FirstOrDefault()}, which had been absent");
+                AssertHeld(writers.Acknowledged, [.. AcknowledgedWriters.Present(lab, node, writers.Acknowledged)], $"{when}: {node.Id}, after the return of {killed.Id},");
             }
-        }
-        finally
-        {
-            process.Dispose();
+            AcknowledgedWriters.Delete(lab, lab.Primary, writers.Acknowledged); // what a later round must recover does not grow
+            TestCounts.Reached("system.acknowledged.kills", 1);
         }
 
         Assert.True(acknowledgedInAll / writingSeconds >= 1000, $"only {acknowledgedInAll / writingSeconds:F0} acknowledged writes per second were in flight");
+    }
+
+    private static void AssertHeld(IReadOnlyCollection<string> acknowledged, HashSet<string> held, string who)
+    {
+        string[] lost = [.. acknowledged.Where(key => !held.Contains(key))];
+        Assert.True(lost.Length == 0, $"{who} lack {lost.Length} of {acknowledged.Count} acknowledged writes, among them {lost.FirstOrDefault()}");
     }
 }

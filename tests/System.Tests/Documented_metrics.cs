@@ -10,7 +10,7 @@ public sealed partial class Documented_metrics
     [RootFact]
     public void Every_metric_is_documented_and_every_documented_metric_exists()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         SortedSet<string> shown = [.. lab.Primary.Metrics().Split('\n').Select(static line => Declaration().Match(line)).Where(static match => match.Success).Select(static match => match.Groups[1].Value)];
         string documentation = File.ReadAllText(RepositoryRoot.File("docs/operations.md"));
         SortedSet<string> documented = [.. Name().Matches(documentation).Select(static match => match.Groups[1].Value)];

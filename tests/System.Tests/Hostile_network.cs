@@ -17,8 +17,8 @@ public sealed class Hostile_network
     {
         int seed = Environment.TickCount;
         var random = new Random(seed);
-        using Laboratory lab = Laboratory.Up();
-        LabNode target = lab.Secondaries.First(), vantage = lab.Secondaries.Last();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode target = lab.Secondaries[0], vantage = lab.Secondaries[^1];
         using Wiretap wire = Wiretap.Open(vantage);
         using RespClient writer = lab.Connect(lab.Primary), reader = lab.Connect(target);
         Write(writer, "old");
@@ -57,7 +57,7 @@ public sealed class Hostile_network
     [RootFact]
     public void A_rotation_of_the_group_key_under_load_loses_nothing()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         using RespClient writer = lab.Connect(lab.Primary);
         bool stop = false;
         long written = 0;

@@ -13,8 +13,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Pull_takes_the_carrier_and_leaves_the_addresses_and_plug_brings_it_back()
     {
-        using Laboratory lab = Laboratory.Up();
-        LabNode victim = lab.Secondaries.Last();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode victim = lab.Secondaries[^1];
         string addresses = Addresses(victim);
 
         lab.Lab("pull", victim.Id, "sync");
@@ -36,8 +36,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Port_down_leaves_the_carrier_and_lets_nothing_through_until_port_up()
     {
-        using Laboratory lab = Laboratory.Up();
-        LabNode victim = lab.Secondaries.Last();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode victim = lab.Secondaries[^1];
 
         lab.Lab("port-down", victim.Id, "sync");
         AwaitState(lab.Primary, victim.Id, "suspected");
@@ -50,7 +50,7 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Partition_separates_two_sides_and_with_one_way_only_one_direction_until_heal()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         (LabNode a, LabNode b, LabNode c) = (lab["a"], lab["b"], lab["c"]);
 
         lab.Lab("partition", "a,b/c");
@@ -74,16 +74,17 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Loss_between_two_nodes_drops_there_and_nowhere_else_and_counts()
     {
-        using Laboratory lab = Laboratory.Up();
-        lab.Lab("loss", "20", "--from", "a", "--to", "b");
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode receiver = lab.Secondaries[0];
+        lab.Lab("loss", "20", "--from", lab.Primary.Id, "--to", receiver.Id);
         Write(lab);
         (string to, double percent, long seen, long dropped) = Assert.Single(lab.Losses());
-        Assert.Equal(("b", 20.0), (to, percent));
+        Assert.Equal((receiver.Id, 20.0), (to, percent));
         Assert.True(seen > 1000, $"only {seen} packets passed");
         double measured = 100.0 * dropped / seen, noise = 300 * Math.Sqrt(percent / 100 / seen);
         Assert.True(Math.Abs(measured - percent) <= Math.Max(percent / 5, noise), $"{measured:F2} % of {seen} packets were dropped");
         Assert.True(lab.Refresh().GetProperty("dropped").GetInt64() >= dropped);
-        Assert.True(lab["b"].Metric("appliance_multicast_repairs_received_total") > 0);
+        Assert.True(receiver.Metric("appliance_multicast_repairs_received_total") > 0);
 
         lab.Lab("loss", "0");
         lab.AwaitConverged(Limit);
@@ -92,12 +93,13 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Reorder_holds_packets_back_and_counts_them_and_heal_ends_it()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        string primary = lab.Primary.Id;
         lab.Lab("reorder", "10");
         Write(lab);
         JsonElement links = JsonDocument.Parse(lab.Lab("reorder", "--json")).RootElement.GetProperty("links");
         Assert.Equal(3, links.GetArrayLength());
-        foreach (JsonElement link in links.EnumerateArray().Where(static link => link.GetProperty("to").GetString() != "a"))
+        foreach (JsonElement link in links.EnumerateArray().Where(link => link.GetProperty("to").GetString() != primary))
         {
             long seen = link.GetProperty("seen").GetInt64(), held = link.GetProperty("touched").GetInt64();
             Assert.True(seen > 1000 && held > 0, $"{held} of {seen} packets were held back");
@@ -115,8 +117,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Freeze_thaw_kill_and_start_do_what_status_shows()
     {
-        using Laboratory lab = Laboratory.Up();
-        string victim = lab.Secondaries.Last().Id;
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        string victim = lab.Secondaries[^1].Id;
         ulong incarnation = lab[victim].Status().GetProperty("incarnation").GetUInt64();
 
         lab.Lab("freeze", victim);

@@ -11,10 +11,10 @@ public sealed class Mirror_under_loss
     [RootFact]
     public void A_write_by_redis_cli_on_the_primary_is_readable_on_both_secondaries()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         Shell.RunIn(lab.ClientNamespace, "redis-cli", "-h", $"{lab.Primary.Address}", "-p", $"{lab.RespPort}", "SET", "greeting", "hello");
 
-        Assert.Equal(2, lab.Secondaries.Count());
+        Assert.Equal(2, lab.Secondaries.Count);
         foreach (LabNode node in lab.Secondaries)
         {
             Until.True($"{node.Id} holds the write", TimeSpan.FromSeconds(5), () =>
@@ -29,7 +29,7 @@ public sealed class Mirror_under_loss
         int commands = TestCounts.Of("system.mirror.commands");
         int seed = Environment.TickCount;
         var model = new KeyModel(seed, keys: Math.Max(1000, commands / 20));
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         lab.Lab("loss", $"{percent}");
         using RespClient writer = lab.Connect(lab.Primary);
 

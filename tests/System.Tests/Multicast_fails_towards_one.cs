@@ -9,8 +9,8 @@ public sealed class Multicast_fails_towards_one
     [RootFact]
     public void Traffic_moves_to_unicast_nothing_is_lost_and_status_names_the_cause()
     {
-        using Laboratory lab = Laboratory.Up();
-        LabNode deaf = lab.Secondaries.Last();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode deaf = lab.Secondaries[^1];
         using RespClient writer = lab.Connect(lab.Primary), reader = lab.Connect(deaf);
         Assert.Equal("OK", writer.Call("SET", "before", "1").Text);
         Until.True("the first write arrives", TimeSpan.FromSeconds(5), () => reader.Call("GET", "before").Text == "1");

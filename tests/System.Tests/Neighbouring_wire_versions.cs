@@ -11,8 +11,8 @@ public sealed class Neighbouring_wire_versions
     public void A_newer_secondary_joins_mirrors_and_leaves_while_writes_go_on_and_nothing_is_lost()
     {
         string program = NextWireVersion.Program;
-        using Laboratory lab = Laboratory.Up();
-        LabNode node = lab.Secondaries.Last();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode node = lab.Secondaries[^1];
         using var before = new SteadyWriter(lab.Connect(lab.Primary), "k:");
         lab.Lab("kill", node.Id);
 
@@ -41,24 +41,27 @@ public sealed class Neighbouring_wire_versions
     public void A_newer_primary_recovers_from_older_secondaries_mirrors_to_them_and_leaves_everything_with_them()
     {
         string program = NextWireVersion.Program;
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         using (var older = new SteadyWriter(lab.Connect(lab.Primary), "k:"))
         {
             older.AwaitMore(3000, "on the older primary");
             older.Stop();
             lab.AwaitConverged(TimeSpan.FromSeconds(20));
-            lab.Lab("kill", lab.Primary.Id);
+            LabNode upgraded = lab.Primary;
+            lab.Lab("kill", upgraded.Id);
 
-            using NodeProcess newer = NodeProcess.StartInPlace(lab.Primary, program);
+            using NodeProcess newer = NodeProcess.StartInPlace(upgraded, program);
             lab.AwaitConverged(TimeSpan.FromSeconds(30));
             AssertHeld(lab, older);
-            using var writers = new AcknowledgedWriters(lab, lab.Primary, "cart:1");
+            lab.Promote(upgraded, Laboratory.Service);
+            using var writers = new AcknowledgedWriters(lab, upgraded, "cart:1");
             Until.True("writes are acknowledged", TimeSpan.FromSeconds(20), () => writers.Acknowledged.Count > 3000);
             foreach (LabNode node in lab.Secondaries) AwaitNewerIsHeard(node);
             newer.AskToEnd();
             Assert.Equal(0, newer.AwaitEnd(TimeSpan.FromSeconds(20)));
             writers.Join();
-            lab.Lab("start", lab.Primary.Id);
+            lab.AwaitPrimary(Laboratory.Service, after: upgraded);
+            lab.Lab("start", upgraded.Id);
             lab.AwaitConverged(TimeSpan.FromSeconds(30));
 
             AssertHeld(lab, older);

@@ -11,19 +11,22 @@ public sealed class Orderly_end
     public void A_primary_told_to_end_under_load_leaves_every_acknowledged_write_with_every_survivor_and_is_never_suspected()
     {
         // Long enough that no busy machine makes a member suspect another: whoever is gone before that has said so.
-        using Laboratory lab = Laboratory.Up(3, "--set", "group.dead-after=3s");
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode ending = lab.Primary;
         List<LabNode> survivors = [.. lab.Secondaries];
-        lab.Lab("kill", lab.Primary.Id);
-        using NodeProcess primary = NodeProcess.StartInPlace(lab.Primary); // by the test itself, which sees how it ends
+        lab.Lab("kill", ending.Id);
+        using NodeProcess primary = NodeProcess.StartInPlace(ending); // by the test itself, which sees how it ends
         lab.AwaitConverged(TimeSpan.FromSeconds(20));
+        lab.Promote(ending, Laboratory.Service);
         double suspicions = survivors.Sum(Suspicions);
-        using var writers = new AcknowledgedWriters(lab, lab.Primary, "cart:1");
+        using var writers = new AcknowledgedWriters(lab, ending, "cart:1");
         Until.True("writes are acknowledged", TimeSpan.FromSeconds(20), () => writers.Acknowledged.Count > 3000);
 
         primary.AskToEnd();
 
         Assert.Equal(0, primary.AwaitEnd(TimeSpan.FromSeconds(20)));
         writers.Join();
+        lab.AwaitPrimary(Laboratory.Service, after: ending);
         foreach (LabNode node in survivors)
         {
             Until.True($"{node.Id} saw the primary leave", TimeSpan.FromSeconds(5), () => node.Member(primary.Node.Id).GetProperty("state").GetString() == "absent");

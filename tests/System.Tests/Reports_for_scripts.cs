@@ -13,7 +13,7 @@ public sealed class Reports_for_scripts
     [RootFact]
     public void Lab_up_and_lab_status_print_the_laboratory()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         JsonElement up = JsonDocument.Parse(lab.Report).RootElement, status = lab.Refresh();
 
         Assert.Equal(LaboratoryShape, Shape(up));
@@ -26,40 +26,44 @@ public sealed class Reports_for_scripts
             Assert.True(File.Exists(node.GetProperty("admin").GetString()));
             Assert.True(File.Exists($"/run/netns/{node.GetProperty("namespace").GetString()}"));
         }
-        JsonElement service = Assert.Single(up.GetProperty("services").EnumerateArray());
-        Assert.Equal("demo", service.GetProperty("name").GetString());
-        Assert.Equal(lab.Primary.Address.ToString(), service.GetProperty("address").GetString());
+        JsonElement[] services = [.. up.GetProperty("services").EnumerateArray()];
+        Assert.Equal([("demo", "10.0.0.150"), ("second", "10.0.0.151")], services.Select(static service => (service.GetProperty("name").GetString()!, service.GetProperty("address").GetString()!)));
+        foreach (JsonElement service in services) Assert.True(lab[service.GetProperty("primary").GetString()!].Serves(service.GetProperty("name").GetString()!));
     }
 
     [RootFact]
     public void Appliance_status_prints_what_a_node_sees_and_what_would_be_lost_with_it()
     {
-        using Laboratory lab = Laboratory.Up();
-        using RespClient writer = lab.Connect(lab.Primary);
+        // So long a lease that the primary still serves while it is cut off below.
+        using Laboratory lab = Laboratory.Up(3, "--set", "group.heartbeat=20ms", "--set", "group.dead-after=15s", "--set", "group.lease=12s");
+        LabNode primary = lab.Primary;
+        string[] others = [.. lab.Secondaries.Select(static node => node.Id)];
+        using RespClient writer = lab.Connect(primary);
         Assert.Equal("OK", writer.Call("SET", "cart:1", "apples").Text);
         lab.AwaitConverged(TimeSpan.FromSeconds(10));
-        JsonElement node = Ask(lab.Primary);
+        JsonElement node = Ask(primary);
 
-        Assert.Equal("a", node.GetProperty("id").GetString());
+        Assert.Equal(primary.Id, node.GetProperty("id").GetString());
         Assert.True(node.GetProperty("incarnation").GetUInt64() > 0);
-        JsonElement service = Assert.Single(node.GetProperty("services").EnumerateArray());
+        Assert.Equal([Laboratory.Service, Laboratory.SecondService], node.GetProperty("services").EnumerateArray().Select(static known => known.GetProperty("name").GetString()));
+        JsonElement service = node.GetProperty("services")[0];
         Assert.Equal("primary", service.GetProperty("role").GetString());
         Assert.True(service.GetProperty("term").GetUInt64() > 0);
         JsonElement purchases = service.GetProperty("classes").EnumerateArray().Single(static row => row.GetProperty("class").GetString() == "purchase");
         Assert.Equal(1, purchases.GetProperty("records").GetInt64());
         Assert.True(purchases.GetProperty("bytes").GetInt64() >= "cart:1apples".Length);
         Assert.Equal(4, service.GetProperty("classes").GetArrayLength());
-        Assert.Equal(["b", "c"], node.GetProperty("members").EnumerateArray().Select(static member => member.GetProperty("id").GetString()));
+        Assert.Equal(others, node.GetProperty("members").EnumerateArray().Select(static member => member.GetProperty("id").GetString()));
         foreach (JsonElement member in node.GetProperty("members").EnumerateArray())
             foreach (string lag in new[] { "lagMessages", "lagBytes", "lagMilliseconds" }) Assert.Equal(0, member.GetProperty(lag).GetInt64());
         Assert.Equal(0, node.GetProperty("wouldBeLost").GetArrayLength());
 
         // Nobody hears it any more: what it accepts now would go with it.
-        lab.Lab("partition", "a/b,c");
+        lab.Lab("partition", $"{primary.Id}/{string.Join(',', others)}");
         writer.Queue("SET", "plain", "pears");
         writer.Flush();
-        Until.True("the status says what would be lost", TimeSpan.FromSeconds(10), () => Ask(lab.Primary).GetProperty("wouldBeLost").GetArrayLength() > 0);
-        JsonElement loss = Ask(lab.Primary).GetProperty("wouldBeLost")[0];
+        Until.True("the status says what would be lost", TimeSpan.FromSeconds(10), () => Ask(primary).GetProperty("wouldBeLost").GetArrayLength() > 0);
+        JsonElement loss = Ask(primary).GetProperty("wouldBeLost")[0];
         Assert.Equal(("demo", "application", 1L), (loss.GetProperty("service").GetString(), loss.GetProperty("class").GetString(), loss.GetProperty("records").GetInt64()));
         lab.Lab("heal");
         lab.AwaitConverged(TimeSpan.FromSeconds(20));

@@ -18,13 +18,13 @@ public sealed class Restarts
     public void A_member_away_longer_than_tombstones_are_kept_revives_no_deleted_record()
     {
         // Cut off, the member keeps in memory what is deleted meanwhile.
-        using Laboratory lab = Laboratory.Up(3, "--set", "group.tombstone-retention=2s");
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Patient, "--set", "group.tombstone-retention=2s"]);
         using RespClient writer = lab.Connect(lab.Primary);
         const int keys = 2000;
         for (int i = 0; i < keys; i++) writer.Queue("SET", $"s:{i}", "old");
         Drain(writer, keys);
         lab.AwaitConverged(TimeSpan.FromSeconds(20));
-        LabNode away = lab.Secondaries.Last();
+        LabNode away = lab.Secondaries[^1];
 
         lab.Lab("pull", away.Id, "sync");
         for (int i = 0; i < keys; i += 2) writer.Queue("DEL", $"s:{i}");
@@ -45,13 +45,13 @@ public sealed class Restarts
     {
         int seed = Environment.TickCount;
         var model = new KeyModel(seed, keys: 3000);
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         Write(lab, model, 15_000, seed);
         lab.AwaitConverged(TimeSpan.FromSeconds(20));
-        LabNode victim = primary ? lab.Primary : lab.Secondaries.First();
+        LabNode victim = primary ? lab.Primary : lab.Secondaries[0];
 
         lab.Lab("kill", victim.Id);
-        if (!primary) Write(lab, model, 15_000, seed);
+        Write(lab, model, 15_000, seed);
         lab.Lab("start", victim.Id);
         lab.AwaitConverged(TimeSpan.FromSeconds(30));
         Write(lab, model, 5_000, seed);

@@ -10,7 +10,7 @@ public sealed class Strangers
     [RootFact]
     public void Another_group_on_the_same_address_and_port_works_beside_this_one_under_load_in_both()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         Place first = Place.Add(lab, 'x'), second = Place.Add(lab, 'y');
         string keys = NewKeys(lab), members = $"x={first.Address} y={second.Address}";
         using NodeProcess x = first.Start("x", lab.Primary, "other", keys, members, primary: "x"), y = second.Start("y", lab.Primary, "other", keys, members, primary: "x");
@@ -46,8 +46,8 @@ public sealed class Strangers
     [RootFact]
     public void A_node_with_the_right_name_and_a_wrong_key_is_refused_and_both_sides_say_so()
     {
-        using Laboratory lab = Laboratory.Up();
-        LabNode away = lab.Secondaries.Last();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode away = lab.Secondaries[^1];
         using var writer = new SteadyWriter(lab.Connect(lab.Primary), "k:");
         lab.Lab("kill", away.Id);
         Place place = Place.Add(lab, 'x');
@@ -73,8 +73,8 @@ public sealed class Strangers
     [InlineData(true)]
     public void A_clone_with_a_copy_of_the_state_directory_is_refused_and_named_by_itself_its_twin_and_the_others(bool ofThePrimary)
     {
-        using Laboratory lab = Laboratory.Up();
-        LabNode twin = ofThePrimary ? lab.Primary : lab.Secondaries.First();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode twin = ofThePrimary ? lab.Primary : lab.Secondaries[0];
         ulong incarnation = twin.Status().GetProperty("incarnation").GetUInt64();
         using var writer = new SteadyWriter(lab.Connect(lab.Primary), "k:");
         Place place = Place.Add(lab, 'x');

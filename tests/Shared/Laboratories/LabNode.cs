@@ -9,6 +9,8 @@ namespace Appliance.Tests.Shared.Laboratories;
 /// <summary>One node of a <see cref="Laboratory"/>, asked through its admin socket.</summary>
 internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string Namespace, IPAddress Address, string Admin)
 {
+    private static readonly TimeSpan Impatience = TimeSpan.FromSeconds(2); // a frozen node does not answer
+
     /// <summary>Where its files stand.</summary>
     public string Home => Path.GetDirectoryName(Admin)!;
 
@@ -21,6 +23,19 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
             return true;
         }
         catch (HttpRequestException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>It answers for a service now: lease, state and addresses are its own. False when it does not answer.</summary>
+    public bool Serves(string service)
+    {
+        try
+        {
+            return JsonDocument.Parse(Get("/status", Impatience)).RootElement.GetProperty("services").EnumerateArray().Single(known => known.GetProperty("name").GetString() == service).GetProperty("serving").GetBoolean();
+        }
+        catch (Exception silent) when (silent is HttpRequestException or TaskCanceledException)
         {
             return false;
         }
@@ -63,7 +78,9 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
                 && member.GetProperty("synchronised").GetBoolean() && member.GetProperty("lagMessages").GetInt64() == 0);
     }
 
-    private string Get(string path)
+    private string Get(string path) => Get(path, TimeSpan.FromSeconds(10));
+
+    private string Get(string path, TimeSpan patience)
     {
         using var handler = new SocketsHttpHandler
         {
@@ -82,7 +99,7 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
                 }
             },
         };
-        using var client = new HttpClient(handler) { Timeout = TimeSpan.FromSeconds(10), BaseAddress = new Uri("http://localhost") };
+        using var client = new HttpClient(handler) { Timeout = patience, BaseAddress = new Uri("http://localhost") };
         using HttpResponseMessage answer = client.Send(new HttpRequestMessage(HttpMethod.Get, path));
         answer.EnsureSuccessStatusCode();
         using var reader = new StreamReader(answer.Content.ReadAsStream());

@@ -6,9 +6,17 @@ namespace Appliance.Tests.Shared.Laboratories;
 /// <summary>A laboratory of real processes in network namespaces, driven by the product's own <c>appliance lab</c>. Disposing takes it down.</summary>
 internal sealed class Laboratory : IDisposable
 {
+    /// <summary>The service that most tests write to, and the one whose first primary is another node.</summary>
+    public const string Service = "demo", SecondService = "second";
+
+    /// <summary>Options with which no busy machine makes a node lose its lease: for tests that are not about failover.</summary>
+    public static readonly string[] Patient = ["--set", "group.heartbeat=20ms", "--set", "group.dead-after=3s", "--set", "group.lease=2s"];
+
+    private static readonly TimeSpan ElectionLimit = TimeSpan.FromSeconds(20);
     private static int _started;
     private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(90);
     private readonly string _name;
+    private string _lastPrimary = "";
 
     /// <summary>What <c>--name</c> calls it.</summary>
     public string Name => _name;
@@ -26,11 +34,21 @@ internal sealed class Laboratory : IDisposable
 
     public LabNode this[string id] => Nodes.Single(node => node.Id == id);
 
-    public LabNode Primary => this[PrimaryId];
+    /// <summary>Who answers for the service now; waits for an election.</summary>
+    public LabNode Primary => AwaitPrimary(Service);
 
-    public IEnumerable<LabNode> Secondaries => Nodes.Where(node => node.Id != PrimaryId);
+    /// <summary>All others, as of now.</summary>
+    public IReadOnlyList<LabNode> Secondaries
+    {
+        get
+        {
+            LabNode primary = Primary;
+            return [.. Nodes.Where(node => node.Id != primary.Id)];
+        }
+    }
 
-    private string PrimaryId { get; set; } = "";
+    /// <summary>Where the service answers, whoever is its primary.</summary>
+    public IPAddress ServiceAddress { get; private set; } = IPAddress.None;
 
     public int RespPort { get; private set; }
 
@@ -69,8 +87,9 @@ internal sealed class Laboratory : IDisposable
         JsonElement root = JsonDocument.Parse(Lab("status", "--json")).RootElement;
         ClientNamespace = root.GetProperty("client").GetProperty("namespace").GetString()!;
         JsonElement service = root.GetProperty("services")[0];
-        PrimaryId = service.GetProperty("primary").GetString()!;
         RelayPort = service.GetProperty("listeners").EnumerateArray().First(listener => listener.GetProperty("type").GetString() == "relay").GetProperty("port").GetInt32();
+        _lastPrimary = service.GetProperty("primary").GetString()!;
+        ServiceAddress = IPAddress.Parse(service.GetProperty("address").GetString()!);
         RespPort = service.GetProperty("listeners").EnumerateArray().First(listener => listener.GetProperty("type").GetString() == "resp").GetProperty("port").GetInt32();
         Nodes = [.. root.GetProperty("nodes").EnumerateArray().Select(node => new LabNode(
             this,
@@ -85,6 +104,30 @@ internal sealed class Laboratory : IDisposable
     /// <summary>Opens a connection from the client's namespace to a node's Redis listener.</summary>
     public RespClient Connect(LabNode node) =>
         NetworkNamespace.Run(ClientNamespace, () => RespClient.Connect(new IPEndPoint(node.Address, RespPort)));
+
+    /// <summary>Opens a connection from the client's namespace to the service, whoever is its primary.</summary>
+    public RespClient ConnectToService() => NetworkNamespace.Run(ClientNamespace, () => RespClient.Connect(new IPEndPoint(ServiceAddress, RespPort)));
+
+    /// <summary>Waits until a node answers for a service.</summary>
+    /// <param name="service">The service.</param>
+    /// <param name="after">A node that no longer counts.</param>
+    public LabNode AwaitPrimary(string service, LabNode? after = null)
+    {
+        LabNode? primary = null;
+        // Who was primary is asked first: the others may be frozen.
+        Until.True($"a node{(after is null ? "" : $" other than {after.Id}")} serves {service}", ElectionLimit, () =>
+            (primary = Nodes.Where(node => node.Id != after?.Id).OrderBy(node => node.Id != _lastPrimary).FirstOrDefault(node => node.Serves(service))) is not null);
+        if (service == Service) _lastPrimary = primary!.Id;
+        return primary!;
+    }
+
+    /// <summary>Hands a service over to a node, as an operator does.</summary>
+    public void Promote(LabNode node, string service)
+    {
+        Shell.Run(Program, "promote", node.Id, service, "--admin", AwaitPrimary(service).Admin);
+        Until.True($"{node.Id} serves {service}", ElectionLimit, () => node.Serves(service));
+        if (service == Service) _lastPrimary = node.Id;
+    }
 
     /// <summary>Waits until every node holds everything and nobody lags.</summary>
     public void AwaitConverged(TimeSpan limit) =>
