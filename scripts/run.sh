@@ -16,30 +16,46 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 0' INT TERM
 
-"$appliance" lab up --name $name --nodes "${NODES:-3}" >/dev/null || exit 1
-if [ "$(id -u)" -eq 0 ]; then
-  client="nsenter --net=/run/netns/appliance-$name-client redis-cli -h"
-  address() { case $1 in a) echo 10.0.0.1 ;; b) echo 10.0.0.2 ;; esac; }
-else
-  client="redis-cli -h"
-  address() { "$appliance" lab status --name $name --json | grep -o "\"id\":\"$1\"[^}]*" | grep -o '"address":"[^"]*"' | cut -d'"' -f4; }
-fi
+report=$("$appliance" lab up --name $name --nodes "${NODES:-3}" --json) || exit 1
+# What the first match holds: of the first service in the report, or of the node that is named.
+first() { grep -o "\"$1\":\"[^\"]*\"" | head -1 | cut -d'"' -f4; }
+node() { grep -o "{\"id\":\"$1\"[^}]*}" <<<"$report" | first "$2"; }
+service=$(grep -o '"services":.*' <<<"$report")
+primary=$(first primary <<<"$service")
+address=$(first address <<<"$service")
+other=$(grep -o '"id":"[^"]*"' <<<"$report" | cut -d'"' -f4 | grep -vx "$primary" | head -1)
+client=$(grep -o '"client":{[^}]*}' <<<"$report" | first namespace)
+[ -n "$client" ] && redis="nsenter --net=/run/netns/$client redis-cli" || redis=redis-cli
 
 cat <<TEXT
 
-A group of three nodes is up. In another terminal:
+A group of ${NODES:-3} nodes is up; $primary is primary of the service 'demo', at $address. In another terminal:
 
-  write on the primary:        $client $(address a) set cart:1 apples
-  read on a secondary:         $client $(address b) get cart:1
-  what a node sees:            $appliance status --admin \$($appliance lab status --name $name --json | grep -o '/[^"]*/a/admin.sock')
-  kill a secondary:            $appliance lab kill b --name $name     and back: $appliance lab start b --name $name
 TEXT
-if [ "$(id -u)" -eq 0 ]; then
+if [ -n "$client" ]; then
   cat <<TEXT
-  pull its cable:              $appliance lab pull b --name $name     and back: $appliance lab plug b --name $name
-  lose every tenth datagram:   $appliance lab loss 10 --name $name    and none: $appliance lab loss 0 --name $name
+  write through the service's address:  $redis -h $address set cart:1 apples
+  pull both cables of the primary:      $appliance lab pull $primary --name $name
+  another has taken over (below), and
+  the same address still answers:       $redis -h $address get cart:1
+  plug them in again (a secondary now): $appliance lab plug $primary --name $name
+  hand the service back, as planned:    $appliance promote $primary demo --admin \$($appliance lab status --name $name --json | grep -o '/[^"]*/$other/admin.sock')
+  lose every tenth datagram:            $appliance lab loss 10 --name $name    and none: $appliance lab loss 0 --name $name
+TEXT
+else
+  cat <<TEXT
+  write on the primary:                 $redis -h $address set cart:1 apples
+  kill it:                              $appliance lab kill $primary --name $name
+  another has taken over (below); on
+  loopback a service is where its
+  primary is:                           $redis -h \$($appliance lab status --name $name --json | grep -o '"services":.*' | grep -o '"address":"[^"]*"' | head -1 | cut -d'"' -f4) get cart:1
+  start it again (a secondary now):     $appliance lab start $primary --name $name
 TEXT
 fi
+cat <<TEXT
+  read on another node:                 $redis -h $(node "$other" address) get cart:1
+  what a node sees:                     $appliance status --admin $(node "$other" admin)
+TEXT
 printf '\nCtrl-C ends it.\n\n'
 "$appliance" lab status --watch --name $name &
 watch=$!

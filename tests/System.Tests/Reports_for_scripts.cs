@@ -8,7 +8,7 @@ namespace Appliance.Tests.Systems;
 public sealed class Reports_for_scripts
 {
     private const string LaboratoryShape =
-        "{nodes[{id,pid#,namespace,address,admin,state}],client{namespace},backend{namespace,address},services[{name,address,primary,listeners[{name,type,port#}]}],dropped#,reordered#}";
+        "{nodes[{id,pid#,namespace,address,admin,state}],client{namespace},backend{namespace,address,port#},services[{name,address,primary,listeners[{name,type,port#}]}],dropped#,reordered#}";
 
     [RootFact]
     public void Lab_up_and_lab_status_print_the_laboratory()

@@ -14,7 +14,7 @@ internal sealed class AcknowledgedWriteScenario : IScenario
 
     public IEnumerable<Figure> Run(ScenarioOptions options)
     {
-        using Laboratory lab = Laboratory.Up(3, "--set", "class purchase.acks=2");
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Patient, "--set", "class purchase.acks=2"]);
         RedisGroup.LevelOffloads(lab);
         using RedisGroup redis = RedisGroup.Start(lab);
         using var members = new MemberProcesses(lab);

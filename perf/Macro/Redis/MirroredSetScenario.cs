@@ -13,7 +13,7 @@ internal sealed class MirroredSetScenario : IScenario
 
     public IEnumerable<Figure> Run(ScenarioOptions options)
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
         RedisGroup.LevelOffloads(lab);
         using RedisGroup redis = RedisGroup.Start(lab);
         int requests = options.Quick ? 200_000 : 500_000, rounds = options.Quick ? 2 : 5;

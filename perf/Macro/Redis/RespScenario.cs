@@ -13,7 +13,7 @@ internal sealed class RespScenario : IScenario
 
     public IEnumerable<Figure> Run(ScenarioOptions options)
     {
-        using Laboratory lab = Laboratory.Up(1);
+        using Laboratory lab = Laboratory.Up(1, Laboratory.Patient);
         using RedisGroup redis = RedisGroup.Start(lab);
         AssertAnswers(lab);
         var ours = new BenchmarkSide("ours", lab, lab.Primary.Address, lab.RespPort, [lab.Primary.Pid]);

@@ -42,12 +42,13 @@ internal static class LabCommand
     private static Command Up()
     {
         var nodes = new Option<int>("--nodes") { Description = "How many nodes", DefaultValueFactory = static _ => 3 };
+        var witnesses = new Option<int>("--witness") { Description = "How many of them, the last ones, only vote and hold no state", HelpName = "N" };
         var loopback = new Option<bool>("--loopback") { Description = "Without network namespaces, on 127.0.0.0/8 (always so when not root)" };
         var set = new Option<string[]>("--set") { Description = "Change the nodes' configuration: SECTION.KEY=VALUE, or NODE:SECTION.KEY=VALUE for one", HelpName = "SETTING" };
-        var command = new Command("up", "Make the network and start the nodes") { nodes, loopback, set };
+        var command = new Command("up", "Make the network and start the nodes") { nodes, witnesses, loopback, set };
         SetAction(command, async (parsed, lab) =>
         {
-            await lab.UpAsync(parsed.GetValue(nodes), parsed.GetValue(loopback) || !Environment.IsPrivilegedProcess, parsed.GetValue(set) ?? []).ConfigureAwait(false);
+            await lab.UpAsync(parsed.GetValue(nodes), parsed.GetValue(witnesses), parsed.GetValue(loopback) || !Environment.IsPrivilegedProcess, parsed.GetValue(set) ?? []).ConfigureAwait(false);
             await PrintAsync(parsed, lab).ConfigureAwait(false);
         });
         return command;

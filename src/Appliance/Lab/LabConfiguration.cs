@@ -31,17 +31,18 @@ internal static class LabConfiguration
     internal static void Write(LabState state, LabNode node, string keyFile, IReadOnlyList<string> overrides)
     {
         var addresses = new LabAddresses(state.Name, state.Loopback);
+        LabNode[] data = [.. state.Nodes.Where(static member => !member.IsWitness)];
         var sections = new List<(string Header, List<(string Key, string Value)> Settings)>
         {
-            ("node", [("id", node.Id), ("state-directory", Path.Combine(Path.GetDirectoryName(node.Config)!, "state"))]),
+            ("node", [("id", node.Id), ("role", node.IsWitness ? "witness" : "data"), ("state-directory", Path.Combine(Path.GetDirectoryName(node.Config)!, "state"))]),
             ("group",
             [
                 ("name", state.Name), ("members", string.Join(' ', state.Nodes.Select(static member => $"{member.Id}={member.SyncAddress}"))),
                 ("address", addresses.Multicast), ("port", addresses.GroupPort.ToString(CultureInfo.InvariantCulture)), ("key-file", keyFile),
-                ("heartbeat", "10ms"), ("dead-after", "100ms"), ("lease", "80ms"), ("quorum", state.Nodes.Count == 2 ? "off" : "majority"),
+                ("heartbeat", "10ms"), ("dead-after", "100ms"), ("lease", "80ms"), ("witnesses", string.Join(' ', state.Nodes.Where(static member => member.IsWitness).Select(static member => member.Id))), ("quorum", state.Nodes.Count == 2 ? "off" : "majority"),
             ]),
-            ($"service {Service}", [("addresses", state.Loopback ? "" : $"{LabAddresses.Service} {LabAddresses.Service6}"), ("primary", state.Nodes[0].Id)]),
-            ($"service {SecondService}", [("addresses", state.Loopback ? "" : $"{LabAddresses.SecondService} {LabAddresses.SecondService6}"), ("primary", state.Nodes[1 % state.Nodes.Count].Id)]),
+            ($"service {Service}", [("addresses", state.Loopback ? "" : $"{LabAddresses.Service} {LabAddresses.Service6}"), ("primary", data[0].Id)]),
+            ($"service {SecondService}", [("addresses", state.Loopback ? "" : $"{LabAddresses.SecondService} {LabAddresses.SecondService6}"), ("primary", data[1 % data.Length].Id)]),
             ($"listener {Listener}", [("service", Service), ("bind", state.Loopback ? "node" : "both"), ("node-addresses", node.Address), ("port", state.Port.ToString(CultureInfo.InvariantCulture))]),
             ($"listener {SecondListener}", [("service", SecondService), ("bind", state.Loopback ? "node" : "both"), ("node-addresses", node.Address), ("port", (state.Port + 1).ToString(CultureInfo.InvariantCulture))]),
             ($"listener {Relay}",
@@ -51,7 +52,7 @@ internal static class LabConfiguration
             ($"backend {Relay}", [("servers", string.Create(CultureInfo.InvariantCulture, $"{state.BackendAddress}:{state.BackendPort}")), ("check", "http /healthz"), ("interval", "500ms"), ("timeout", "400ms")]),
             ("admin", [("socket", node.Admin)]),
         };
-        if (state.Nodes.Count == 1) sections.Add(("class purchase", [("acks", "0")])); // nobody else is there
+        if (data.Length == 1) sections.Add(("class purchase", [("acks", "0")])); // nobody else is there
         foreach (string change in overrides) Override(sections, node.Id, change);
         File.WriteAllText(node.Config, Format(sections));
         LoadResult loaded = ConfigurationLoader.Load(node.Config);

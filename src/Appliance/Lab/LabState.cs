@@ -9,6 +9,9 @@ internal sealed record LabNode
     /// <summary>Its id: a, b, c ...</summary>
     public required string Id { get; init; }
 
+    /// <summary>It only votes.</summary>
+    public bool IsWitness { get; init; }
+
     /// <summary>Its network namespace; empty in a laboratory on loopback.</summary>
     public required string Namespace { get; init; }
 

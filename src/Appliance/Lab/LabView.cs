@@ -18,7 +18,7 @@ internal static class LabView
             string state = report.Nodes.First(shown => shown.Id == node.Id).State;
             string colour = state switch { "up" => "green", "frozen" => "blue", _ => "red" };
             ServiceStatus? service = status?.Services.FirstOrDefault();
-            table.AddRow(node.Id, $"[{colour}]{state}[/]", service?.Role ?? "-", node.Address, Number(service?.Records), Number(service?.Bytes), status is null ? "-" : Sees(status),
+            table.AddRow(node.Id, $"[{colour}]{state}[/]", service?.Role ?? status?.Role ?? "-", node.Address, Number(service?.Records), Number(service?.Bytes), status is null ? "-" : Sees(status),
                 status is null ? "-" : status.WouldBeLost.Count == 0 ? "nothing" : $"[red]{status.WouldBeLost.Sum(static loss => loss.Records)} writes[/]", node.Namespace.Length == 0 ? "-" : node.Namespace);
         }
         var lines = new List<IRenderable> { table };
@@ -29,7 +29,7 @@ internal static class LabView
     }
 
     private static string Sees(NodeStatus status) =>
-        string.Join(' ', status.Members.Select(static member => member is { State: "live", Synchronised: true } ? $"[green]{Markup.Escape(member.Id)}[/]" : $"[red]{Markup.Escape(member.Id)}:{(member.State == "live" ? "behind" : member.State)}[/]"));
+        string.Join(' ', status.Members.Select(static member => member is { State: "live" } and ({ Synchronised: true } or { Role: "witness" }) ? $"[green]{Markup.Escape(member.Id)}[/]" : $"[red]{Markup.Escape(member.Id)}:{(member.State == "live" ? "behind" : member.State)}[/]"));
 
     private static string Number(long? value) => value?.ToString("N0", CultureInfo.InvariantCulture) ?? "-";
 }

@@ -38,15 +38,16 @@ internal sealed class Laboratory : IDisposable
 
     /// <summary>Makes the network and starts all nodes; they serve and hold each other's state when this returns.</summary>
     /// <param name="nodes">How many, up to <see cref="LabAddresses.MaxNodes"/>.</param>
+    /// <param name="witnesses">How many of them, the last ones, only vote.</param>
     /// <param name="loopback">Without namespaces, as it is for those who are not root.</param>
     /// <param name="overrides">See <see cref="LabConfiguration.Write"/>.</param>
     /// <exception cref="LabException">It is up already, or a node does not start; then nothing remains.</exception>
-    internal async Task UpAsync(int nodes, bool loopback, IReadOnlyList<string> overrides)
+    internal async Task UpAsync(int nodes, int witnesses, bool loopback, IReadOnlyList<string> overrides)
     {
         if (_state?.Nodes.Any(static node => node.Process?.IsAlive == true) == true) throw new LabException($"laboratory '{_name}' is up: 'appliance lab down' ends it");
         Clear(); // what a crash left
         _directory.Create();
-        _state = Plan(nodes, loopback);
+        _state = Plan(nodes, witnesses, loopback);
         Save();
         try
         {
@@ -219,7 +220,7 @@ internal sealed class Laboratory : IDisposable
         await Task.WhenAll(State.Nodes.Select(static async node => (node, await TryGetStatusAsync(node).ConfigureAwait(false)))).ConfigureAwait(false);
 
     private static bool IsReady(NodeStatus status) =>
-        status.Synchronised && status.Members.All(static member => member is { State: "live", Synchronised: true }) && status.Services.All(service => service.Primary is not null && (service.Primary != status.Id || service.Serving));
+        (status.Synchronised || status.Services.Count == 0) && status.Members.All(static member => member is { State: "live" } and ({ Synchronised: true } or { Role: "witness" })) && status.Services.All(service => service.Primary is not null && (service.Primary != status.Id || service.Serving));
 
     // On loopback a service has no address of its own: it is where its primary is.
     private static LabReport.Service DescribeService(LabState state, NodeStatus?[] views, string name, string address, params LabReport.Door[] doors)
@@ -254,9 +255,10 @@ internal sealed class Laboratory : IDisposable
 
     private static string LastLines(string path) => File.Exists(path) ? string.Join('\n', File.ReadLines(path).TakeLast(5)) : "it logged nothing";
 
-    private LabState Plan(int count, bool loopback)
+    private LabState Plan(int count, int witnesses, bool loopback)
     {
         if (count is < 1 or > LabAddresses.MaxNodes) throw new LabException($"{count} nodes: a laboratory has 1 to {LabAddresses.MaxNodes}");
+        if (witnesses < 0 || witnesses >= count) throw new LabException($"{witnesses} of {count} nodes cannot be witnesses: somebody must hold the state");
         var addresses = new LabAddresses(_name, loopback);
         return new LabState
         {
@@ -268,7 +270,7 @@ internal sealed class Laboratory : IDisposable
             BackendAddress = addresses.Backend,
             BackendPort = addresses.BackendPort,
             RelayPort = 8080,
-            Nodes = [.. Enumerable.Range(0, count).Select(index => PlanNode(addresses, index, loopback))],
+            Nodes = [.. Enumerable.Range(0, count).Select(index => PlanNode(addresses, index, loopback) with { IsWitness = index >= count - witnesses })],
         };
     }
 

@@ -72,10 +72,11 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
         {
             return false; // not up yet
         }
-        return status.GetProperty("synchronised").GetBoolean()
+        bool IsWitness(JsonElement node) => node.GetProperty("role").GetString() == "witness";
+        return (IsWitness(status) || status.GetProperty("synchronised").GetBoolean())
             && status.GetProperty("services").EnumerateArray().All(service => service.GetProperty("role").GetString() is "primary" or "secondary")
             && status.GetProperty("members").EnumerateArray().All(member => member.GetProperty("state").GetString() == "live"
-                && member.GetProperty("synchronised").GetBoolean() && member.GetProperty("lagMessages").GetInt64() == 0);
+                && (IsWitness(member) || member.GetProperty("synchronised").GetBoolean()) && member.GetProperty("lagMessages").GetInt64() == 0);
     }
 
     private string Get(string path) => Get(path, TimeSpan.FromSeconds(10));

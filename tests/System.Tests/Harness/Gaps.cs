@@ -1,0 +1,37 @@
+using System.Globalization;
+using Appliance.Tests.Shared.Laboratories;
+
+namespace Appliance.Tests.Systems.Harness;
+
+/// <summary>Runs what moves a service and collects for how long nobody answered at its address meanwhile.</summary>
+/// <param name="what">For the report.</param>
+internal sealed class Gaps(string what)
+{
+    private readonly List<double> _milliseconds = [];
+
+    /// <summary>Connections that were refused meanwhile.</summary>
+    public int Refused { get; private set; }
+
+    /// <summary>The longest.</summary>
+    public TimeSpan Longest => TimeSpan.FromMilliseconds(_milliseconds.Max());
+
+    /// <summary>Measures one take-over.</summary>
+    /// <param name="lab">The laboratory.</param>
+    /// <param name="move">Returns when the next primary serves.</param>
+    public void Measure(Laboratory lab, Action move)
+    {
+        using var probe = new ServiceProbe(lab, lab.ServiceAddress);
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        move();
+        probe.AwaitAnswer(System.Diagnostics.Stopwatch.GetTimestamp());
+        _milliseconds.Add(probe.LongestGap(start).TotalMilliseconds);
+        Refused += probe.Refused;
+    }
+
+    public override string ToString()
+    {
+        double[] sorted = [.. _milliseconds.Order()];
+        double At(double share) => sorted[(int)Math.Ceiling(share * sorted.Length) - 1];
+        return string.Create(CultureInfo.InvariantCulture, $"{what}: {sorted.Length} times, gap p50 {At(0.5):F0} ms, p99 {At(0.99):F0} ms, {Refused} connections refused");
+    }
+}
