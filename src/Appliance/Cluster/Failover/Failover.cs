@@ -252,7 +252,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
 
     void IElectionSink.OnSynchronisedSet(int service, SynchronisedSet set)
     {
-        if (service < _services.Length) _mirror.CommitSynchronised(_services[service].Name, NamesOf(set));
+        if (service < _services.Length && _configuration.Node.Role == MemberRole.Data) _mirror.CommitSynchronised(_services[service].Name, NamesOf(set));
     }
 
     void IElectionSink.OnView(GroupView view, bool isCommitted) => NodeLog.Note(_log, $"view {view.Term}:{view.Number}{(isCommitted ? " is committed" : "")}: {string.Join(' ', NamesOf(view, view.Voters))}");

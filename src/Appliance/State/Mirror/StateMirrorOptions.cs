@@ -67,7 +67,8 @@ internal sealed record StateMirrorOptions
     /// <summary>What is wrong; empty when nothing is.</summary>
     internal IEnumerable<string> Validate()
     {
-        if (!DataMembers.Contains(Node)) yield return $"'{Node}' is not among the data members ({string.Join(' ', DataMembers)})";
+        // A witness has no services.
+        if (Services.Count > 0 && !DataMembers.Contains(Node)) yield return $"'{Node}' is not among the data members ({string.Join(' ', DataMembers)})";
         foreach (IGrouping<ServiceId, MirroredServiceOptions> same in Services.GroupBy(static service => ServiceId.FromName(service.Name)).Where(static same => same.Count() > 1))
             yield return $"services {string.Join(" and ", same.Select(static service => $"'{service.Name}'"))} have the same number on the wire ({same.Key}): rename one";
         foreach (MirroredServiceOptions service in Services.Where(service => service.Primary is not null && !DataMembers.Contains(service.Primary)))
