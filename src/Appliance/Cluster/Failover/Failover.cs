@@ -255,7 +255,11 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         if (service < _services.Length && _configuration.Node.Role == MemberRole.Data) _mirror.CommitSynchronised(_services[service].Name, NamesOf(set));
     }
 
-    void IElectionSink.OnView(GroupView view, bool isCommitted) => NodeLog.Note(_log, $"view {view.Term}:{view.Number}{(isCommitted ? " is committed" : "")}: {string.Join(' ', NamesOf(view, view.Voters))}");
+    void IElectionSink.OnView(GroupView view, bool isCommitted)
+    {
+        NodeLog.Note(_log, $"view {view.Term}:{view.Number}{(isCommitted ? " is committed" : "")}: {string.Join(' ', NamesOf(view, view.Voters))}");
+        if (_group is not null && _configuration.Node.Role == MemberRole.Data) _mirror.UseDataMembers(NamesOf(view, view.Data)); // a member that was removed is waited for no longer
+    }
 
     void IElectionSink.OnHandOverWanted(int service, NodeId target, HandOverReason why)
     {
