@@ -13,7 +13,8 @@ public sealed class Frozen_receiver
     [RootFact, Trait("Demand", "A13")]
     public void A_secondary_frozen_for_five_seconds_slows_nobody_and_resynchronises_when_thawed()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        // While one is frozen, the primary waits for it for up to dead-after.
+        using Laboratory lab = Laboratory.Up(3, "--set", "group.dead-after=500ms", "--set", "group.lease=400ms");
         LabNode[] secondaries = [.. lab.Secondaries];
         (LabNode victim, LabNode other) = (secondaries[0], secondaries[1]);
         var free = new List<Rates>();

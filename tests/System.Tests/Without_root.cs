@@ -21,7 +21,8 @@ public sealed class Without_root
         Assert.Equal(3, nodes.Length);
         Assert.All(nodes, static node => Assert.Equal(("", "up"), (node.GetProperty("namespace").GetString(), node.GetProperty("state").GetString())));
 
-        using (RespClient writer = user.Connect(nodes[0], port)) Assert.Equal("OK", writer.Call("SET", "cart:1", "apples").Text);
+        string primary = up.GetProperty("services")[0].GetProperty("primary").GetString()!;
+        using (RespClient writer = user.Connect(nodes.Single(node => node.GetProperty("id").GetString() == primary), port)) Assert.Equal("OK", writer.Call("SET", "cart:1", "apples").Text);
         AssertHeld();
         JsonElement status = user.Status(nodes[0]);
         Assert.Equal("multicast", status.GetProperty("group").GetProperty("transport").GetString());

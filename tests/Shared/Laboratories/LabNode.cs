@@ -33,7 +33,8 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
     {
         try
         {
-            return JsonDocument.Parse(Get("/status", Impatience)).RootElement.GetProperty("services").EnumerateArray().Single(known => known.GetProperty("name").GetString() == service).GetProperty("serving").GetBoolean();
+            return JsonDocument.Parse(Get("/status", Impatience)).RootElement.GetProperty("services").EnumerateArray()
+                .Any(known => known.GetProperty("name").GetString() == service && known.GetProperty("serving").GetBoolean());
         }
         catch (Exception silent) when (silent is HttpRequestException or TaskCanceledException)
         {
@@ -43,6 +44,9 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
 
     /// <summary>The node's own view: what <c>appliance status --json</c> prints.</summary>
     public JsonElement Status() => JsonDocument.Parse(Get("/status")).RootElement;
+
+    /// <summary>Whom it takes for the primary of each service, and since which term.</summary>
+    public string Primaries() => string.Join(' ', Status().GetProperty("services").EnumerateArray().Select(static service => $"{service.GetProperty("name")}:{service.GetProperty("primary")}:{service.GetProperty("term")}"));
 
     /// <summary>What it says of another member.</summary>
     public JsonElement Member(string id) => Status().GetProperty("members").EnumerateArray().Single(member => member.GetProperty("id").GetString() == id);

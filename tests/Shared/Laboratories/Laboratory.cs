@@ -129,9 +129,10 @@ internal sealed class Laboratory : IDisposable
         if (service == Service) _lastPrimary = node.Id;
     }
 
-    /// <summary>Waits until every node holds everything and nobody lags.</summary>
+    /// <summary>Waits until every node holds everything, nobody lags, and all follow the same primaries: who was cut off learns that he missed something from them.</summary>
     public void AwaitConverged(TimeSpan limit) =>
-        Until.True("all nodes are synchronised and nobody lags", limit, () => Nodes.All(static node => node.IsConverged()));
+        Until.True("all nodes are synchronised and nobody lags", limit, () =>
+            Nodes.All(static node => node.IsConverged()) && Nodes.Select(static node => node.Primaries()).Where(static primaries => primaries.Length > 0).Distinct().Count() == 1);
 
     /// <summary>Waits until every node sees every other live and synchronised; they may lag while something is written.</summary>
     public void AwaitSynchronised(TimeSpan limit) =>

@@ -1,0 +1,164 @@
+using System.Net;
+using System.Text.Json;
+using Appliance.Tests.Shared;
+using Appliance.Tests.Shared.Laboratories;
+using Appliance.Tests.Systems.Harness;
+using Xunit.Abstractions;
+
+namespace Appliance.Tests.Systems;
+
+/// <summary>Must hold of failover: another node continues the service at the same addresses, and nothing that was acknowledged is lost.</summary>
+[Trait("Demand", "A2"), Trait("Demand", "E6")]
+public sealed class Failover(ITestOutputHelper output)
+{
+    private const int Terminate = 15;
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30), DeadAfter = TimeSpan.FromMilliseconds(100);
+
+    // For what is not about how long it takes.
+    private static readonly string[] Calm = ["--set", "group.dead-after=500ms", "--set", "group.lease=400ms"];
+
+    [RootFact]
+    public void A_killed_primary_leaves_its_IPv4_and_its_IPv6_address_to_the_next_and_does_not_take_them_back()
+    {
+        using Laboratory lab = Laboratory.Up();
+        using var processes = new NodeProcesses();
+        var gaps = new Gaps("killed");
+        for (int round = 0; round < TestCounts.Of("system.failover.kills"); round++)
+        {
+            LabNode killed = lab.Primary;
+            IPAddress[] addresses = FloatingOf(killed);
+            Assert.Equal(2, addresses.Length);
+            Assert.Equal(addresses, OnFront(killed, addresses));
+            using var second = new ServiceProbe(lab, addresses[1]);
+            gaps.Measure(lab, () =>
+            {
+                processes.Kill(killed);
+                lab.AwaitPrimary(Laboratory.Service, after: killed);
+            });
+            second.AwaitAnswer(System.Diagnostics.Stopwatch.GetTimestamp());
+            LabNode next = lab.Primary;
+            Assert.Equal(addresses, OnFront(next, addresses));
+
+            processes.Start(killed);
+            lab.AwaitConverged(Limit);
+            Assert.Equal("secondary", RoleOf(killed));
+            Assert.Empty(OnFront(killed, addresses));
+            Assert.Equal(addresses, OnFront(lab.Primary, addresses));
+            TestCounts.Reached("system.failover.kills", 1);
+        }
+        output.WriteLine($"{gaps}");
+        Assert.True(gaps.Longest < 10 * DeadAfter, $"{gaps}");
+    }
+
+    [RootFact]
+    public void Promote_drain_undrain_and_SIGTERM_under_load_lose_no_acknowledged_write_and_refuse_none()
+    {
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient); // nobody may die of a busy machine: all of this is planned
+        var gaps = new Gaps("planned");
+        for (int round = 0; round < TestCounts.Of("system.failover.planned"); round++)
+        {
+            using var writers = new ServiceWriters(lab, $"cart:{round}");
+            writers.AwaitMore(200);
+            LabNode target = lab.Secondaries[0];
+            gaps.Measure(lab, () => lab.Promote(target, Laboratory.Service));
+            writers.AwaitMore(200);
+
+            gaps.Measure(lab, () =>
+            {
+                Shell.Run(Laboratory.Program, "drain", target.Id, "--admin", target.Admin);
+                lab.AwaitPrimary(Laboratory.Service, after: target);
+            });
+            Assert.True(target.Status().GetProperty("drained").GetBoolean());
+            writers.AwaitMore(200);
+            Shell.Run(Laboratory.Program, "undrain", target.Id, "--admin", target.Admin);
+
+            LabNode ending = lab.Primary;
+            gaps.Measure(lab, () =>
+            {
+                Assert.Equal(0, Interop.Signals.Send(ending.Pid, Terminate));
+                lab.AwaitPrimary(Laboratory.Service, after: ending);
+            });
+            writers.AwaitMore(200);
+            Until.True($"{ending.Id} has ended", Limit, () => !ending.Answers());
+            lab.Lab("start", ending.Id);
+            lab.Refresh(); // its process is another
+            lab.AwaitSynchronised(Limit);
+            writers.Stop();
+            lab.AwaitConverged(Limit);
+
+            Assert.Equal("", string.Join("; ", writers.Refusals.Distinct()));
+            foreach (LabNode node in lab.Nodes) writers.AssertHeldBy(node, $"round {round}");
+            TestCounts.Reached("system.failover.planned", 1);
+        }
+        output.WriteLine($"{gaps}");
+        Assert.True(gaps.Longest < 10 * DeadAfter, $"{gaps}");
+        Assert.Equal(0, gaps.Refused);
+    }
+
+    [RootTheory]
+    [InlineData("refuse")]
+    [InlineData("accept")]
+    public void With_two_nodes_and_a_witness_the_survivor_serves_what_there_is_and_treats_new_purchases_as_when_short_says(string whenShort)
+    {
+        using Laboratory lab = Laboratory.Up(3, [.. Calm, "--witness", "1", "--set", $"class purchase.when-short={whenShort}"]);
+        using var processes = new NodeProcesses();
+        LabNode killed = lab.Primary, survivor = lab.Secondaries.Single(static node => RoleOf(node) == "secondary");
+        using (RespClient before = lab.ConnectToService()) Assert.Equal("OK", before.Call("SET", "cart:1", "apples").Text);
+
+        processes.Kill(killed);
+        Assert.Equal(survivor.Id, lab.AwaitPrimary(Laboratory.Service, after: killed).Id);
+        using (RespClient after = lab.ConnectToService())
+        {
+            Assert.Equal("apples", after.Call("GET", "cart:1").Text);
+            RespReply reply = after.Call("SET", "cart:2", "pears");
+            Assert.Equal(whenShort == "refuse" ? "NOREPLICAS" : "OK", reply.Text.Split(' ')[0]);
+        }
+        Assert.Equal(whenShort == "refuse" ? 0 : 1, ServiceOf(survivor).GetProperty("acceptedShort").GetInt64());
+
+        // Only the one that died remains beside the witness, with empty memory: two of three votes, and no state.
+        lab.Lab("pull", survivor.Id);
+        processes.Start(killed);
+        Until.True($"{killed.Id} says why nobody is primary", Limit, () => ServiceOf(killed).GetProperty("election").GetString()!.Contains("on-loss", StringComparison.Ordinal));
+        Assert.False(killed.Serves(Laboratory.Service));
+
+        lab.Lab("plug", survivor.Id);
+        Assert.Equal(survivor.Id, lab.AwaitPrimary(Laboratory.Service, after: killed).Id);
+        Until.True($"{killed.Id} is a secondary with the whole state", Limit, () => RoleOf(killed) == "secondary" && ServiceOf(killed).GetProperty("complete").GetBoolean());
+        using RespClient reader = lab.Connect(killed);
+        Until.True("every purchase that was answered is on both", Limit, () => reader.Call("GET", "cart:1").Text == "apples" && (whenShort == "refuse" || reader.Call("GET", "cart:2").Text == "pears"));
+    }
+
+    [RootFact]
+    public void A_node_outside_the_committed_set_is_never_elected_over_writes_that_the_lone_survivor_accepted()
+    {
+        using Laboratory lab = Laboratory.Up(3, [.. Calm, "--witness", "1", "--set", "class purchase.when-short=accept"]);
+        LabNode stale = lab.Primary, survivor = lab.Secondaries.Single(static node => RoleOf(node) == "secondary");
+        lab.Lab("pull", stale.Id); // it keeps its memory, which is complete as of now
+        Assert.Equal(survivor.Id, lab.AwaitPrimary(Laboratory.Service, after: stale).Id);
+        using (RespClient writer = lab.ConnectToService()) Assert.Equal("OK", writer.Call("SET", "cart:1", "apples").Text);
+
+        lab.Lab("pull", survivor.Id);
+        lab.Lab("plug", stale.Id); // two of three votes are together again
+        Until.True($"{stale.Id} has waited for ten times dead-after", Limit, () => lab.LogOf(stale).Contains($"service {Laboratory.Service} has no primary", StringComparison.Ordinal));
+        Assert.False(stale.Serves(Laboratory.Service));
+
+        lab.Lab("plug", survivor.Id);
+        LabNode next = lab.AwaitPrimary(Laboratory.Service);
+        using RespClient reader = lab.Connect(next);
+        Assert.Equal("apples", reader.Call("GET", "cart:1").Text);
+    }
+
+    private static JsonElement ServiceOf(LabNode node) => node.Status().GetProperty("services").EnumerateArray().FirstOrDefault(static service => service.GetProperty("name").GetString() == Laboratory.Service);
+
+    // A witness has no services.
+    private static string RoleOf(LabNode node) => ServiceOf(node) is { ValueKind: JsonValueKind.Object } service ? service.GetProperty("role").GetString()! : "witness";
+
+    private static IPAddress[] FloatingOf(LabNode node) => [.. Place.ConfigurationOf(node).Services.Single(static service => service.Name == Laboratory.Service).Addresses];
+
+    private static IPAddress[] OnFront(LabNode node, IPAddress[] addresses)
+    {
+        string[] here = [.. JsonDocument.Parse(Shell.RunIn(node.Namespace, "ip", "-j", "address", "show", "dev", "front")).RootElement.EnumerateArray()
+            .SelectMany(static card => card.GetProperty("addr_info").EnumerateArray()).Select(static address => address.GetProperty("local").GetString()!)];
+        return [.. addresses.Where(address => here.Contains(address.ToString()))];
+    }
+}
