@@ -129,6 +129,10 @@ internal sealed class WriteHistory
     /// <summary>The newest write of a key or field, whether it is kept or not; null when there is none.</summary>
     internal Write? NewestOf(int key, int field) => (field < 0 ? _keys[key] : _fields[key * KeySpace.Fields + field]).LastOrDefault();
 
+    /// <summary>Whether a write that the newest term keeps may have been gone for a while: what replaced it lay beyond a cut, or a term that had lost it was itself cut off.</summary>
+    internal bool MayReturn(int key, ulong version) =>
+        _keys[key].Exists(write => write.Version > version && !Newest!.Keeps(write.Version)) || _terms.Values.Any(term => term.Number > version >> SequenceBits && !term.Keeps(version));
+
     /// <summary>The newest write of a key between two versions that a term keeps; null when there is none.</summary>
     internal Write? NewestBetween(int key, ulong after, ulong through, ulong termOf)
     {
