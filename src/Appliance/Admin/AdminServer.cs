@@ -130,6 +130,10 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.MapPost("/undrain", context => AnswerAsync(context, async () => Order(await _source.DrainAsync(context.Request.Query["node"].ToString(), drained: false).ConfigureAwait(false))));
         _application.MapPost("/backend/drain", context => AnswerAsync(context, async () => await AnswerDrainAsync(context.Request.Query, draining: true).ConfigureAwait(false)));
         _application.MapPost("/backend/ready", context => AnswerAsync(context, async () => await AnswerDrainAsync(context.Request.Query, draining: false).ConfigureAwait(false)));
+        _application.MapGet("/members", context => AnswerAsync(context, async () =>
+            (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.GetMembersAsync().ConfigureAwait(false), AdminJson.Default.MembershipReport))));
+        _application.MapPost("/members/add", context => AnswerAsync(context, async () => Order(await _source.ChangeMembersAsync(context.Request.Query["member"].ToString(), add: true).ConfigureAwait(false))));
+        _application.MapPost("/members/remove", context => AnswerAsync(context, async () => Order(await _source.ChangeMembersAsync(context.Request.Query["member"].ToString(), add: false).ConfigureAwait(false))));
         _application.MapPost("/reload", context => AnswerAsync(context, async () =>
             (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.ReloadAsync().ConfigureAwait(false), AdminJson.Default.ReloadReport))));
     }

@@ -1,3 +1,5 @@
+using Appliance.Cluster.Failover;
+
 namespace Appliance.Admin;
 
 /// <summary>What the admin page asks of a node. Any thread.</summary>
@@ -32,6 +34,15 @@ internal interface IAdminSource
     /// <summary>Lets a server of a pool get no new connections, or get them again; null when there is none of that name.</summary>
     /// <exception cref="TimeoutException">The relay's loop did not answer in time.</exception>
     Task<DrainReport?> DrainServerAsync(string server, bool draining);
+
+    /// <summary>Who votes.</summary>
+    /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
+    Task<MembershipReport> GetMembersAsync();
+
+    /// <summary>Adds a member (NAME=ADDRESS), or removes one (NAME).</summary>
+    /// <returns>Null when it is proposed, or why it was not.</returns>
+    /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
+    Task<string?> ChangeMembersAsync(string member, bool add);
 
     /// <summary>Reads the configuration again and applies what can be applied.</summary>
     Task<ReloadReport> ReloadAsync();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Appliance.Cluster.Failover;
 
 namespace Appliance.Admin;
 
@@ -257,5 +258,6 @@ internal sealed record LossStatus(string Service, string Class, long Records);
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(NodeStatus))]
 [JsonSerializable(typeof(ReloadReport))]
+[JsonSerializable(typeof(MembershipReport))]
 [JsonSerializable(typeof(DrainReport))]
 internal sealed partial class AdminJson : JsonSerializerContext;

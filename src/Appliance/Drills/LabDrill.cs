@@ -59,7 +59,7 @@ internal sealed class LabDrill
         await Task.Delay(Warm).ConfigureAwait(false);
         round = round with { Load = Load() };
         Timestamp from = EventLoop.ReadClock();
-        (string Node, TakeoverStatus? Takeover)? successor;
+        string? successor;
         bool mended = false;
         try
         {
@@ -71,7 +71,7 @@ internal sealed class LabDrill
             mended = true;
             bool returned = await AwaitReturnAsync(service.Primary).ConfigureAwait(false);
             ProbeReport probe = await prober.EndAsync(from, until).ConfigureAwait(false);
-            round = RoundResult.Of(round, successor?.Node, successor?.Takeover, probe) with { Returned = returned };
+            round = RoundResult.Of(round, successor, await TakeoversAsync().ConfigureAwait(false), probe) with { Returned = returned };
             return round with { Failure = successor is null ? Words($"nobody took the service over within {TakeoverPatience.TotalSeconds:0} s") : returned ? null : Words($"{service.Primary} is no synchronised secondary {ReturnPatience.TotalSeconds:0} s after the repair") };
         }
         catch (LabException failure)
@@ -108,7 +108,7 @@ internal sealed class LabDrill
         return Task.CompletedTask;
     }
 
-    private async Task<(string Node, TakeoverStatus? Takeover)?> AwaitSuccessorAsync(string broken, ulong term)
+    private async Task<string?> AwaitSuccessorAsync(string broken, ulong term)
     {
         Timestamp limit = EventLoop.ReadClock() + TakeoverPatience;
         while (EventLoop.ReadClock() < limit)
@@ -116,7 +116,7 @@ internal sealed class LabDrill
             foreach ((LabNode node, NodeStatus? status) in await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false))
             {
                 if (node.Id == broken || status?.Services.FirstOrDefault(service => service.Name == _service) is not { Serving: true } service || service.Term <= term) continue;
-                return (node.Id, status.Failovers.LastOrDefault(takeover => takeover.Service == _service && takeover.Term == service.Term));
+                return node.Id;
             }
             await Task.Delay(Look).ConfigureAwait(false);
         }
@@ -133,6 +133,9 @@ internal sealed class LabDrill
         }
         return false;
     }
+
+    private async Task<IReadOnlyList<TakeoverStatus>> TakeoversAsync() =>
+        [.. (await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false)).SelectMany(static view => view.Status?.Failovers ?? []).Where(takeover => takeover.Service == _service)];
 
     private async Task<ServiceStatus?> LookAsync(string node) =>
         (await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false)).First(view => view.Node.Id == node).Status?.Services.FirstOrDefault(service => service.Name == _service);

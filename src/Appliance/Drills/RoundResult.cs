@@ -8,11 +8,12 @@ internal static class RoundResult
     /// <summary>A round that came to its end.</summary>
     /// <param name="begun">Number, primary and load.</param>
     /// <param name="successor">Who took over.</param>
-    /// <param name="takeover">Its note; null when it is forgotten already.</param>
+    /// <param name="takeovers">What the nodes noted. On a busy machine there may have been more than one: the one that ended the gap counts.</param>
     /// <param name="probe">The prober's report.</param>
-    internal static DrillRound Of(DrillRound begun, string? successor, TakeoverStatus? takeover, ProbeReport probe)
+    internal static DrillRound Of(DrillRound begun, string? successor, IReadOnlyList<TakeoverStatus> takeovers, ProbeReport probe)
     {
         GapReport? gap = (probe.Listeners.FirstOrDefault(static listener => listener.Type == "resp") ?? probe.Listeners.FirstOrDefault())?.Gap;
+        TakeoverStatus? takeover = gap is null ? null : takeovers.Where(known => known.Address > gap.Last && known.Address <= gap.First).MaxBy(static known => known.Address);
         return begun with
         {
             Successor = successor,

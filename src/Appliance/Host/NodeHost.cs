@@ -1,5 +1,6 @@
 using System.Reflection;
 using Appliance.Admin;
+using Appliance.Cluster.Failover;
 using Appliance.Configuration;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
@@ -120,6 +121,13 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         await Parts.Loop.AskAsync(() => { Parts.Failover.SetDrained(drained); return true; }, _configuration.Admin.Timeout).ConfigureAwait(false);
         return null;
     }
+
+    /// <inheritdoc/>
+    public Task<MembershipReport> GetMembersAsync() => Parts.Loop.AskAsync(() => Parts.Failover.Membership.List(), _configuration.Admin.Timeout);
+
+    /// <inheritdoc/>
+    public Task<string?> ChangeMembersAsync(string member, bool add) =>
+        Parts.Loop.AskAsync(() => add ? Parts.Failover.Membership.Add(member) : Parts.Failover.Membership.Remove(member), _configuration.Admin.Timeout);
 
     /// <inheritdoc/>
     public Task<DrainReport?> DrainServerAsync(string server, bool draining) =>

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Appliance.Admin;
+using Appliance.Cluster.Failover;
 using Appliance.Configuration;
 using Appliance.Tests.Shared;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -67,6 +68,10 @@ internal sealed class AdminFixture : IAdminSource, IAsyncDisposable
     public Task<string?> DrainAsync(string node, bool drained) => Task.FromResult<string?>(null);
 
     public Task<DrainReport?> DrainServerAsync(string server, bool draining) => Answer(() => server == "web/10.0.1.1:80" ? new DrainReport(server, draining, 3) : null);
+
+    public Task<MembershipReport> GetMembersAsync() => Answer(static () => new MembershipReport(4, 2, "a", [new("a", "data", "10.77.0.1"), new("w", "witness", null)]));
+
+    public Task<string?> ChangeMembersAsync(string member, bool add) => Task.FromResult<string?>(add && member == "b=10.77.0.2" ? null : $"'{member}' is no member");
 
     public Task<ReloadReport> ReloadAsync()
     {

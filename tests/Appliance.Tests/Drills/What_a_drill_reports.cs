@@ -48,7 +48,7 @@ public sealed class What_a_drill_reports
     public void The_parts_of_a_takeover_add_up_to_the_gap()
     {
         var takeover = new TakeoverStatus("demo", 7, "ordinary", Suspected: 100_000, Elected: 112_000, Collected: 113_500, Cut: 114_000, Address: 114_300);
-        DrillRound round = RoundResult.Of(new DrillRound { Round = 1, Primary = "a" }, "b", takeover, Probe(last: 5_000, first: 115_000));
+        DrillRound round = RoundResult.Of(new DrillRound { Round = 1, Primary = "a" }, "b", [takeover with { Address = 4_000 }, takeover, takeover with { Address = 200_000 }], Probe(last: 5_000, first: 115_000));
 
         Assert.Equal((95.0, 12.0, 1.5, 0.5, 0.3, 0.7), (round.DetectionMs, round.ElectionMs, round.CollectMs, round.CutMs, round.AddressMs, round.FirstByteMs));
         Assert.Equal(110.0, round.GapMs);
@@ -59,7 +59,7 @@ public sealed class What_a_drill_reports
     public void A_hand_over_has_nothing_to_collect_and_still_adds_up()
     {
         var takeover = new TakeoverStatus("demo", 7, "hand-over", Suspected: 10_000, Elected: 11_000, Collected: null, Cut: 12_000, Address: 12_500);
-        DrillRound round = RoundResult.Of(new DrillRound { Round = 1, Primary = "a" }, "b", takeover, Probe(last: 5_000, first: 13_000));
+        DrillRound round = RoundResult.Of(new DrillRound { Round = 1, Primary = "a" }, "b", [takeover with { Address = 4_000 }, takeover, takeover with { Address = 200_000 }], Probe(last: 5_000, first: 13_000));
         Assert.Null(round.CollectMs);
         Assert.Equal(8.0, (round.DetectionMs + round.ElectionMs + round.CutMs + round.AddressMs + round.FirstByteMs)!.Value, 6);
     }

@@ -62,6 +62,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     /// <summary>The last takeovers of this node.</summary>
     internal TakeoverLog Takeovers { get; }
 
+    /// <summary>Who votes, for operators. After <see cref="Start"/>.</summary>
+    internal MembershipOrders Membership => new(_configuration, _elections, _group!);
+
     /// <summary>Claims of other hosts on the floating addresses that were seen; see <see cref="AddressFence.Claims"/>.</summary>
     internal long Claims => _fence.Claims;
 
