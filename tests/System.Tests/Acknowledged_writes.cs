@@ -33,7 +33,7 @@ public sealed class Acknowledged_writes
             writingSeconds += Stopwatch.GetElapsedTime(start).TotalSeconds;
             acknowledgedInAll += writers.Acknowledged.Count;
 
-            // What the survivors hold together before anybody cut, and what the next primary shows: absent there is absent for good.
+            // What the survivors hold together while, or before, one of them takes over, and what the next primary shows: absent there is absent for good.
             HashSet<string> held = [.. lab.Nodes.Where(node => node.Id != killed.Id).SelectMany(node => AcknowledgedWriters.Present(lab, node, writers.Asked))];
             AssertHeld(writers.Acknowledged, held, $"{when}: the survivors");
             LabNode primary = lab.AwaitPrimary(Laboratory.Service, after: killed);

@@ -23,7 +23,7 @@ internal static class MirrorMutations
         new("Expiry by the local clock", Mirror + "MirroredService.cs",
             "_mirror.WallMilliseconds + (_primaryMember?.ClockOffsetMilliseconds ?? 0)",
             "_mirror.WallMilliseconds"),
-        new("A hole is not noticed", Mirror + "MirroredService.cs",
+        new("A hole is not noticed", Mirror + "MirroredService.Applying.cs",
             "if (version.Value == position.Value + 1) _batchPosition = version;",
             "if (version.Value > position.Value) _batchPosition = version;"),
         new("A member counts as acknowledging before it has applied", Store + "AppliedSequences.cs",

@@ -33,21 +33,28 @@ internal sealed class AcknowledgedWriters : IDisposable
         foreach (Thread thread in _threads) thread.Join();
     }
 
-    /// <summary>Which of the keys a node holds.</summary>
+    /// <summary>Which of the keys a node holds; a node that is being brought into step is asked again until it is.</summary>
     public static List<string> Present(Laboratory lab, LabNode node, IReadOnlyCollection<string> keys)
     {
         var present = new List<string>();
         using RespClient client = lab.Connect(node);
         foreach (string[] part in keys.Chunk(500))
         {
-            foreach (string key in part) client.Queue("EXISTS", key);
-            client.Flush();
-            foreach (string key in part)
+            List<string> open = [.. part];
+            Until.True($"node '{node.Id}' is in step", TimeSpan.FromSeconds(10), () =>
             {
-                RespReply reply = client.Read();
-                Assert.False(reply.IsError, reply.Text);
-                if (reply.Text == "1") present.Add(key);
-            }
+                foreach (string key in open) client.Queue("EXISTS", key);
+                client.Flush();
+                open.RemoveAll(key =>
+                {
+                    RespReply reply = client.Read();
+                    if (reply.IsError && reply.Text.StartsWith("LOADING", StringComparison.Ordinal)) return false;
+                    Assert.False(reply.IsError, reply.Text);
+                    if (reply.Text == "1") present.Add(key);
+                    return true;
+                });
+                return open.Count == 0;
+            });
         }
         return present;
     }

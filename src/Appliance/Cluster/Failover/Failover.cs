@@ -126,6 +126,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         for (int i = 0; i < _services.Length; i++)
         {
             TellReadiness(i, isTick);
+            TakeAddresses(i);
             _services[i].Addresses.AnnounceDue(now);
         }
         if (isTick) _elections.OnTick(now);
@@ -235,6 +236,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             Takeovers.Ended(service);
             bool served = owned.IsServing;
             owned.IsServing = false;
+            owned.CutTerm = 0;
             if (why == LeaseLoss.Expired) NodeLog.Warning(_log, $"service {owned.Name}: the lease of term {term} has ended without an echo from a majority; this node is silent");
             else NodeLog.Note(_log, $"service {owned.Name}: no longer primary in term {term} ({Words(why)}){(served ? "" : ", before it served")}");
             if (served) Notify(owned.Name, "secondary", term);
@@ -292,14 +294,8 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     void IMirrorRoles.OnServing(string service, ulong term)
     {
         int index = IndexOf(service);
-        OwnedService owned = _services[index];
-        if (owned.Term != term || !_elections.IsPrimary(index, Now)) return; // the lease ended while it collected
-        owned.IsServing = true;
-        Timestamp cut = EventLoop.ReadClock();
-        owned.Addresses.Take(Now, owned.LeaseUntil);
-        Takeovers.Served(index, cut, EventLoop.ReadClock());
-        _elections.SetServing(Now, index);
-        Notify(service, "primary", term);
+        _services[index].CutTerm = (uint)term;
+        TakeAddresses(index);
     }
 
     void IMirrorRoles.OnCollected(string service, ulong term) => Takeovers.Collected(IndexOf(service), EventLoop.ReadClock());
@@ -351,6 +347,19 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         if (_groupElected) _elections.SetServing(now, _elections.GroupService);
         if (_groupTarget != NodeId.None && _elections.TransferTo(now, _elections.GroupService, _groupTarget) is { } whyNot) NodeLog.Warning(_log, $"the group's own service is not handed over: {whyNot}");
         (_groupElected, _groupTarget) = (false, NodeId.None);
+    }
+
+    // A lease that was late when the cut was made may be renewed by the next echo, in the same term: so this is looked at in every round until it is lost.
+    private void TakeAddresses(int index)
+    {
+        OwnedService owned = _services[index];
+        if (owned.IsServing || owned.CutTerm != owned.Term || owned.Term == 0 || !_elections.IsPrimary(index, Now)) return;
+        owned.IsServing = true;
+        Timestamp cut = EventLoop.ReadClock();
+        owned.Addresses.Take(Now, owned.LeaseUntil);
+        Takeovers.Served(index, cut, EventLoop.ReadClock());
+        _elections.SetServing(Now, index);
+        Notify(owned.Name, "primary", owned.Term);
     }
 
     private void TellReadiness(int index, bool isTick)
@@ -417,6 +426,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         internal Readiness Told { get; set; }
 
         internal uint Term { get; set; }
+
+        /// <summary>The newest term that this node has cut; 0 once its lease is lost.</summary>
+        internal uint CutTerm { get; set; }
 
         internal Timestamp LeaseUntil { get; set; }
 

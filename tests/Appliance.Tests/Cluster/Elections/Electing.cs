@@ -117,6 +117,20 @@ public sealed class Electing
     }
 
     [Fact]
+    public void A_group_whose_other_members_forgot_waits_for_the_one_that_remembers()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group.Run(100);
+        group.Dead.Add("a");
+        group.Restart("b"); // with empty memory; the witness and it are a majority
+        group.Run(5000);
+        Assert.Null(group.Primary());
+        group.Dead.Remove("a");
+        Assert.True(group.RunUntil(() => group.Primary() == "a"));
+        Assert.Equal(["elected 0 1 ColdStart"], group.Nodes.SelectMany(static node => node.Events).Where(static line => line.Contains("ColdStart", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public void On_loss_serve_goes_on_with_what_is_there_and_reports_it()
     {
         TestGroup group = TestGroup.WithPrimary(static options => options with { Services = [new ElectionService { Name = "shop", OnLoss = OnLoss.Serve, OnLossAfter = TimeSpan.FromSeconds(2) }] });

@@ -65,6 +65,7 @@ public sealed class RealGroupTests(ITestOutputHelper output)
         group.Until("b serves", _ => group["b"].ServedAt.ContainsKey(2));
         group["b"].Ask(node => node.Set("k7", "term 2"));
         group.Start("a", incarnation: 2);
+        group["a"].Ask(node => node.Mirror.Follow("demo", 2, "b")); // as the elections tell every node
         group.Until("a is back", static node => node.Mirror.IsSynchronised && node.Get("k7") == "term 2" && node.Mirror.Store("demo").KeyCount == 200);
         Assert.Equal("b", group["a"].Ask(static node => node.Mirror.Store("demo").PrimaryName));
     }
