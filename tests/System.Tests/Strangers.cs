@@ -11,21 +11,21 @@ public sealed class Strangers
     public void Another_group_on_the_same_address_and_port_works_beside_this_one_under_load_in_both()
     {
         using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
-        Place first = Place.Add(lab, 'x'), second = Place.Add(lab, 'y');
-        string keys = NewKeys(lab), members = $"x={first.Address} y={second.Address}";
-        using NodeProcess x = first.Start("x", lab.Primary, "other", keys, members, primary: "x"), y = second.Start("y", lab.Primary, "other", keys, members, primary: "x");
-        Until.True("the other group stands", TimeSpan.FromSeconds(20), () => x.Node.IsConverged() && y.Node.IsConverged());
+        Place first = Place.Add(lab, 'x'), second = Place.Add(lab, 'y'), third = Place.Add(lab, 'z');
+        string keys = NewKeys(lab), members = $"x={first.Address} y={second.Address} z={third.Address}";
+        using NodeProcess x = first.Start("x", lab.Primary, "other", keys, members, primary: "x"), y = second.Start("y", lab.Primary, "other", keys, members, primary: "x"), z = third.Start("z", lab.Primary, "other", keys, members, primary: "x");
+        Until.True("the other group stands, its preferred member serves", TimeSpan.FromSeconds(20), () => x.Node.IsConverged() && y.Node.IsConverged() && z.Node.IsConverged() && x.Node.Serves(Laboratory.Service));
         using var ours = new SteadyWriter(lab.Connect(lab.Primary), "ours:");
         using var theirs = new SteadyWriter(first.Connect(), "theirs:");
 
-        foreach (LabNode node in lab.Nodes.Append(x.Node).Append(y.Node)) AwaitNamed(node, "another group sends to the same address and port");
+        foreach (LabNode node in lab.Nodes.Concat([x.Node, y.Node, z.Node])) AwaitNamed(node, "another group sends to the same address and port");
         ours.AwaitMore(2000, "beside another group");
         theirs.AwaitMore(2000, "beside another group");
         ours.Stop();
         theirs.Stop();
 
         lab.AwaitConverged(TimeSpan.FromSeconds(20));
-        Until.True("the other group has converged", TimeSpan.FromSeconds(20), () => x.Node.IsConverged() && y.Node.IsConverged());
+        Until.True("the other group has converged", TimeSpan.FromSeconds(20), () => x.Node.IsConverged() && y.Node.IsConverged() && z.Node.IsConverged());
         foreach (LabNode node in lab.Nodes)
         {
             Assert.True(node.Metric("appliance_multicast_dropped_foreign_group_total") > 0);
@@ -33,7 +33,7 @@ public sealed class Strangers
             Assert.Equal(ours.Written.ToString(), reader.Call("DBSIZE").Text);
             ours.AssertHeldBy(reader, node.Id);
         }
-        foreach (Place place in new[] { first, second })
+        foreach (Place place in new[] { first, second, third })
         {
             using RespClient reader = place.Connect();
             Assert.Equal(theirs.Written.ToString(), reader.Call("DBSIZE").Text);

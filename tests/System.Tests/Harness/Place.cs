@@ -60,6 +60,7 @@ internal sealed class Place
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"[node]\nid = {id}\nstate-directory = {Path.Combine(Home, "state")}\n");
         text.Append(CultureInfo.InvariantCulture, $"[group]\nname = {group}\nmembers = {members}\naddress = {original.Group.Address}\nport = {original.Group.Port}\nkey-file = {keyFile}\n");
+        text.Append("heartbeat = 20ms\ndead-after = 3s\nlease = 2s\n"); // a loaded machine must not look like a failure
         text.Append(CultureInfo.InvariantCulture, $"[service demo]\nprimary = {primary}\n");
         text.Append(CultureInfo.InvariantCulture, $"[listener state]\nservice = demo\nbind = node\nnode-addresses = {Address}\nport = {_lab.RespPort}\n");
         text.Append(CultureInfo.InvariantCulture, $"[admin]\nsocket = {Path.Combine(Home, "admin.sock")}\n");
