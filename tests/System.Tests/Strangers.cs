@@ -57,6 +57,8 @@ public sealed class Strangers
         {
             foreach (LabNode node in lab.Nodes.Where(node => node.Id != away.Id).Append(stranger.Node)) AwaitNamed(node, "no key of this node opens");
             writer.AwaitMore(2000, "beside a node with a wrong key");
+            Until.True("the killed member is dead to the primary and the stranger has not taken its place", TimeSpan.FromSeconds(20), () => lab.Primary.Member(away.Id).GetProperty("state").GetString() != "live");
+            writer.AwaitMore(500, "since the member is dead");
             Assert.NotEqual("live", lab.Primary.Member(away.Id).GetProperty("state").GetString());
             Assert.False(stranger.Node.Status().GetProperty("synchronised").GetBoolean());
             Assert.Equal(0, stranger.Node.Status().GetProperty("services")[0].GetProperty("records").GetInt64());
