@@ -97,9 +97,11 @@ internal sealed class MirrorWatch
             bool found = member.Service.Store.TryRead(KeySpace.Key(key), out StoredValue value);
             // Clocks may be set back: what has expired may be seen again.
             if (!found && value.Version != 0 && _world.History.Find(key, -1, value.Version)?.Expiry > 0) continue;
-            bool isDiscarded = !found && value.Version != 0 && _world.History.Find(key, -1, value.Version) is not { IsTombstone: true };
+            bool isDeleted = !found && _world.History.Find(key, -1, value.Version) is { IsTombstone: true };
+            bool isDiscarded = !found && value.Version != 0 && !isDeleted;
             if (!member.Service.IsComplete && (isDiscarded || value.Version == 0)) continue; // what a cut removed is missing until it has been fetched again
             ulong later = member.Life.Observe(key, isDiscarded ? 0 : value.Version);
+            if (isDeleted && later == value.Version) continue; // it was forgotten here, and who served a snapshot remembers it: readers see nothing either way
             if (later != 0 && _world.History.Newest!.Keeps(later) && !_world.History.MayReturn(key, later))
                 throw new InvariantViolation($"{member.Life} shows key {key} as written in {new RecordVersion(value.Version)} again, after {new RecordVersion(later)}");
         }
