@@ -88,6 +88,7 @@ internal static class NodeSettings
             Classes = configuration.Classes,
             Hash = new BuzHash(hashSeed),
             TombstoneRetention = configuration.Group.TombstoneRetention,
+            SilentAfter = configuration.Group.DeadAfter * 3 / 4,
             Limits = new StoreLimits
             {
                 // The group's windows come out of the same limit.

@@ -61,6 +61,12 @@ internal sealed record StateMirrorOptions
     /// </summary>
     public TimeSpan CollectDeadline { get; init; } = TimeSpan.FromMilliseconds(50);
 
+    /// <summary>
+    /// An elected primary does not wait for a live member of which it has heard nothing for so long, once it has heard enough of the others. 150 ms: three quarters of dead-after. The elections have
+    /// waited for all of it since the dead primary's last heartbeat; its last datagram may be a heartbeat younger, and the group may come to suspect it later than they do.
+    /// </summary>
+    public TimeSpan SilentAfter { get; init; } = TimeSpan.FromMilliseconds(150);
+
     /// <summary>A hand-over that takes longer is given up. 20 ms: so long writes may wait (the limit for a planned hand-over).</summary>
     public TimeSpan HandOverLimit { get; init; } = TimeSpan.FromMilliseconds(20);
 

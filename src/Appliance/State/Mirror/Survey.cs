@@ -42,9 +42,19 @@ internal sealed class Survey
         get
         {
             foreach (GroupMember member in _mirror.Members)
-                if (member is { Role: MemberRole.Data, State: MemberState.Live } && !_answers.Exists(answer => answer.Member == member)) return false;
+                if (member is { Role: MemberRole.Data, State: MemberState.Live } && !HasAnswered(member)) return false;
             return true;
         }
+    }
+
+    /// <summary>Until when an answer may be awaited: the latest time at which a live data member that has not answered counts as silent. The past when there is none.</summary>
+    /// <param name="silentAfter">A member of which nothing was heard for so long is silent.</param>
+    internal Timestamp AwaitedUntil(TimeSpan silentAfter)
+    {
+        Timestamp until = default;
+        foreach (GroupMember member in _mirror.Members)
+            if (member is { Role: MemberRole.Data, State: MemberState.Live } && !HasAnswered(member)) until = Timestamp.Max(until, member.LastHeard + silentAfter);
+        return until;
     }
 
     /// <summary>Asks everyone.</summary>
@@ -90,5 +100,12 @@ internal sealed class Survey
     {
         _answers.Clear();
         _number = 0;
+    }
+
+    private bool HasAnswered(GroupMember member)
+    {
+        foreach (SurveyAnswer answer in _answers)
+            if (answer.Member == member) return true;
+        return false;
     }
 }

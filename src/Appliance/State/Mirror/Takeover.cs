@@ -191,9 +191,11 @@ internal sealed class Takeover
             if (waited >= _options.RecoveryLimit) return true;
             return waited >= _options.RecoveryGrace && (isEnough || (!_request.RanBefore && !AnyoneHolds())); // a node that never was primary has acknowledged nothing
         }
-        bool isLate = waited >= _options.CollectDeadline;
-        _due = isLate ? Timestamp.Never : _started + _options.CollectDeadline;
-        if ((isEnough || _acceptsLoss) && (_survey.IsSettled || isLate)) return true;
+        Timestamp deadline = _started + _options.CollectDeadline, awaited = Timestamp.Min(deadline, _survey.AwaitedUntil(_options.SilentAfter));
+        bool mayServe = isEnough || _acceptsLoss;
+        if (mayServe && now >= awaited) return true;
+        bool isLate = now >= deadline;
+        _due = mayServe ? awaited : isLate ? Timestamp.Never : deadline;
         if (isLate && !isEnough && !_saysItWaits)
         {
             _saysItWaits = true;

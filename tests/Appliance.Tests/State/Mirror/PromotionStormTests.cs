@@ -43,7 +43,7 @@ public sealed class PromotionStormTests
         private string? _away; // dead, or cut off
         private bool _isCut;
         private ulong _term = 1;
-        private int _written, _changeAt = 200, _electAt = -1;
+        private int _written, _changeAt = 200, _electAt = -1, _noticeAt = -1;
 
         internal Storm(int seed)
         {
@@ -63,6 +63,7 @@ public sealed class PromotionStormTests
                 Write();
                 Delay();
                 if (Milliseconds >= _changeAt) Change();
+                if (Milliseconds == _noticeAt && _away is not null) _group.Notice(_away);
                 if (Milliseconds == _electAt) Elect();
                 _group.Run(1);
                 NoteAcknowledged();
@@ -142,8 +143,9 @@ public sealed class PromotionStormTests
             {
                 case 0 or 1:
                     Say($"kill {primary}");
-                    _group.Kill(_away = primary.Name); // what was on its way is lost
-                    _electAt = Milliseconds + _random.Next(1, 60);
+                    _group.KillUnnoticed(_away = primary.Name); // what was on its way is lost
+                    _electAt = Milliseconds + _random.Next(1, 240); // sooner or later than dead-after, and than the others' groups come to suspect it
+                    _noticeAt = Milliseconds + _random.Next(1, 240);
                     break;
                 case 2:
                     Say($"kill {other}");
@@ -211,6 +213,7 @@ public sealed class PromotionStormTests
             {
                 _group.Start(_away);
             }
+            _noticeAt = -1;
             (_away, _isCut) = (null, false);
         }
 

@@ -31,6 +31,48 @@ public sealed class PromotionTests
     }
 
     [Fact]
+    public void A_member_that_was_silent_before_the_election_is_not_awaited_though_the_group_does_not_suspect_it_yet()
+    {
+        using MirrorCluster group = Group();
+        ulong ticket = group["a"].Set("cart:1", "bought");
+        group.RunUntil(() => group["a"].Store.ResolvedThrough >= ticket, "it is acknowledged");
+        group.KillUnnoticed("a");
+        group.Run(150); // three quarters of dead-after
+        FakeNode b = group.Elect("b", 2);
+        group.Run(3); // the question, the answer, the cut
+        Assert.Equal("serving 2", b.Roles.Told[0]);
+        Assert.Equal("bought", b.Get("cart:1"));
+        Assert.False(b.Said(MirrorEvent.Lost, ""));
+    }
+
+    [Fact]
+    public void A_member_that_was_heard_a_moment_ago_is_awaited_until_the_deadline()
+    {
+        using MirrorCluster group = Group();
+        group.KillUnnoticed("a");
+        FakeNode b = group.Elect("b", 2);
+        group.Run(45);
+        Assert.Equal(ServiceRole.Recovering, b.Service.Role);
+        group.Run(10);
+        Assert.Equal(ServiceRole.Primary, b.Service.Role);
+    }
+
+    [Fact]
+    public void However_silent_the_others_are_nothing_is_served_before_enough_of_them_have_answered()
+    {
+        using MirrorCluster group = Group();
+        group["a"].Set("k", "v");
+        group.RunUntilQuiet();
+        group.KillUnnoticed("a");
+        group.KillUnnoticed("c");
+        group.Run(1000);
+        FakeNode b = group.Elect("b", 2);
+        group.Run(30_000);
+        Assert.Equal(ServiceRole.Recovering, b.Service.Role);
+        Assert.True(b.Said(MirrorEvent.NotSynchronised, "cannot serve in term 2 without losing acknowledged writes"));
+    }
+
+    [Fact]
     public void A_promoted_secondary_fetches_what_only_another_survivor_has()
     {
         using MirrorCluster group = Group();

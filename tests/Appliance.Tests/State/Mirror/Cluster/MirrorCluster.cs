@@ -93,9 +93,17 @@ internal sealed class MirrorCluster : IDisposable
     /// <summary>A node dies with its memory.</summary>
     internal void Kill(string name)
     {
-        FakeNode node = this[name];
-        node.IsAlive = false;
-        foreach (FakeNode other in Alive) Change(other, node, MemberState.Suspected, MemberChange.Suspected);
+        KillUnnoticed(name);
+        Notice(name);
+    }
+
+    /// <summary>A node dies with its memory, and the others' groups have not come to suspect it: it is live to them, and silent.</summary>
+    internal void KillUnnoticed(string name) => this[name].IsAlive = false;
+
+    /// <summary>The groups of the others come to suspect a node that died.</summary>
+    internal void Notice(string name)
+    {
+        foreach (FakeNode other in Alive) Change(other, this[name], MemberState.Suspected, MemberChange.Suspected);
     }
 
     /// <summary>A node's state directory is lost.</summary>
@@ -242,7 +250,9 @@ internal sealed class MirrorCluster : IDisposable
 
     private void Deliver(FakeNode sender, FakeNode receiver)
     {
-        if (sender == receiver || IsCut(sender, receiver) || _held.Contains((sender.Name, receiver.Name)) || receiver.MemberOf(sender) is not { } member) return;
+        if (sender == receiver || IsCut(sender, receiver) || receiver.MemberOf(sender) is not { } member) return;
+        member.LastHeard = Now; // heartbeats are not held back
+        if (_held.Contains((sender.Name, receiver.Name))) return;
         bool any = false;
         for (int next = receiver.Delivered[sender]; next < sender.Group.Stream.Count; next = receiver.Delivered[sender])
         {
@@ -275,6 +285,7 @@ internal sealed class MirrorCluster : IDisposable
         {
             State = MemberState.Live,
             Synchronised = other.Group.Synchronised,
+            LastHeard = node.Cluster.Now,
             Tag = other,
             ClockOffsetMilliseconds = other.ClockOffsetMilliseconds - node.ClockOffsetMilliseconds,
         };
@@ -286,6 +297,7 @@ internal sealed class MirrorCluster : IDisposable
     {
         if (node.MemberOf(other) is not { } member) return;
         member.State = state;
+        if (change == MemberChange.Restored) member.LastHeard = node.Cluster.Now;
         node.Mirror.OnMemberChanged(member, change);
     }
 
