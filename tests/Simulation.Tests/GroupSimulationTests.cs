@@ -38,11 +38,14 @@ public sealed class GroupSimulationTests
         TestCounts.Reached("simulation.virtual-seconds", totals.VirtualTime / 1_000_000_000 / totals.Seeds);
     }
 
-    /// <summary>Seeds that failed once: 50 a snapshot from a newer life, 614 repairs by multicast to whom multicast does not reach, 919 a replayed SETUP after a goodbye.</summary>
+    /// <summary>
+    /// Seeds that failed once, in order: a snapshot from a newer life, repairs by multicast to whom multicast does not reach, a replayed SETUP after a goodbye.
+    /// They are large because they are older than the mixing of seeds, which has an inverse: these are the same runs.
+    /// </summary>
     [Theory]
-    [InlineData(50)]
-    [InlineData(614)]
-    [InlineData(919)]
+    [InlineData(3185437060103606113)]
+    [InlineData(6842770971904311717)]
+    [InlineData(7821514657394937092)]
     public void A_seed_that_failed_once_passes(ulong seed) => Assert.Equal(1, GroupSimulation.Run(seed).Seeds);
 
     [Fact]

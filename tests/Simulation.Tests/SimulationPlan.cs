@@ -110,9 +110,11 @@ internal sealed record SimulationPlan
     internal required SimulationRandom Random { get; init; }
 
     /// <summary>Makes the plan of a seed.</summary>
-    internal static SimulationPlan Of(ulong seed)
+    internal static SimulationPlan Of(ulong seed) => Of(seed, new SimulationRandom(seed).Fork());        // streams of neighbouring seeds must not be one stream, shifted
+
+    /// <summary>Makes the plan of a seed whose random numbers are given.</summary>
+    internal static SimulationPlan Of(ulong seed, SimulationRandom random)
     {
-        SimulationRandom random = new(seed * 0x9E37_79B9_7F4A_7C15 + 1);
         int nodes = random.Chance(0.2) ? 9 : random.Between(2, 8);
         int datagramBytes = Pick(random, 1200, 1472);
         int receiveWindow = Pick(random, 16, 64, 256);

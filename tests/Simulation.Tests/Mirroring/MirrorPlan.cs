@@ -69,7 +69,7 @@ internal sealed class MirrorPlan
             < 8 => random.Fraction() * 0.05,
             _ => 0.05 + random.Fraction() * (MostLoss - 0.05),
         };
-        SimulationPlan basis = SimulationPlan.Of(seed);
+        SimulationPlan basis = SimulationPlan.Of(seed, new SimulationRandom(seed * 0x9E37_79B9_7F4A_7C15 + 1));
         int nodes = random.Chance(0.15) ? random.Between(6, 9) : random.Between(2, 5);
         int heartbeat = Pick(random, 50, 100);
         int deadAfter = heartbeat * Pick(random, 5, 8);
