@@ -161,7 +161,7 @@ internal sealed class StateModel
         ushort set = _elected.Members;
         bool cold = _kind is ElectionKind.ColdStart;
         bool all = (set & ~_answered) == 0;
-        bool enough = int.PopCount(set & _answeredWithState) >= int.PopCount(set) - RequiredOf(set);
+        bool enough = int.PopCount(set & _answeredWithState) >= int.PopCount(set) - Math.Min(_world.Plan.Promise, int.PopCount(set) - 1);
         bool loss = _kind == ElectionKind.WithLoss && _world.Time - _collectingSince > 2 * _world.DeadAfter;
         bool without = _world.Plan is { Quorum: false } && _world.Time - _collectingSince > 2 * _world.DeadAfter;
         if (!enough && !all && !loss && !without && !(cold && _answered == Engine.View.Data)) return;
@@ -183,7 +183,7 @@ internal sealed class StateModel
         if (!_hasCommitted || !_life.LeaseIsValid(_service)) return;
         if (Holders(_committed.Members, Kept) < RequiredOf(_committed.Members))
         {
-            if (_world.Plan.AcceptsShort && _world.Time - _collectingSince > 2 * _world.DeadAfter) KeepSet();
+            if (!_world.Plan.AcceptsShort || _world.Time - _collectingSince > 2 * _world.DeadAfter) KeepSet();
             return;
         }
         Serves = true;

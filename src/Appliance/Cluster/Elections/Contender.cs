@@ -117,6 +117,7 @@ internal sealed class Contender
         LeaseUntil = default;
         _notBefore = _context.Now + _context.Options.DeadAfter;
         _sets.Forget();
+        _state.Committed = 0;
         _context.Sink.OnLost(_state.Index, term, why);
         _voter.OnOwnRelease(transferTarget);
     }
@@ -209,7 +210,7 @@ internal sealed class Contender
         _state.LossAccepted = false;
         // The voters may know a newer set than this node did when it stood: one to which it does not belong, and that they have given up.
         if (_state.Options.HoldsState && _kind != ElectionKind.ColdStart && !_state.Set.Contains(_context.SelfSlot)) _kind = ElectionKind.WithLoss;
-        if (_kind is ElectionKind.ColdStart) _sets.Begin(_context.View.Data);
+        if (_kind is ElectionKind.ColdStart) _sets.Begin((ushort)(1 << _context.SelfSlot), holdsNothing: true); // the others join once they have synchronised
         else if (_kind is ElectionKind.WithLoss) _sets.Begin((ushort)(1 << _context.SelfSlot));
         else _sets.Begin(_state.Set.Members);
         string how = _kind switch

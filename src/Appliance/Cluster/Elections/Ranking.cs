@@ -70,7 +70,8 @@ internal sealed class Ranking
         if (_context.FreshAt(slot) is not { } peer) return "it is not heard";
         if (!_state.Options.HoldsState) return null;
         if ((peer[_state.Index].Flags & SectionFlags.Recovering) != 0) return "it does not hold the state yet";
-        return _state.Set.Contains(slot) ? null : "it is not in the synchronised set";
+        if (!_state.Set.Contains(slot)) return "it is not in the synchronised set";
+        return (_state.Committed >> slot & 1) != 0 ? null : "it is not in the committed synchronised set yet"; // its voters may know only the one without it
     }
 
     private Key KeyOfSelf()

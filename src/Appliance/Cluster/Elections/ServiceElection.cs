@@ -64,6 +64,7 @@ internal sealed class ServiceElection
     /// <summary>A beat came: stand, if it was the one that was missing.</summary>
     internal void AfterBeat()
     {
+        if (State.Role == ElectionRole.Primary) _contender.Sets.Restate();
         _contender.ConsiderStanding();
         TellPrimary();
     }

@@ -41,6 +41,9 @@ internal sealed class ServiceState
     /// <summary>The newest synchronised set that is stored here.</summary>
     internal SynchronisedSet Set { get; private set; }
 
+    /// <summary>As primary: members of the set that is committed; 0: none is yet, in this term.</summary>
+    internal ushort Committed { get; set; }
+
     /// <summary>This node holds the state; false after a restart until it has synchronised.</summary>
     internal bool Synchronised { get; set; }
 
@@ -110,6 +113,7 @@ internal sealed class ServiceState
     internal void OnView(GroupView before, GroupView after)
     {
         ushort members = 0;
+        Committed &= after.Data;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
             bool same = after.NodeOf(slot) != NodeId.None && after.NodeOf(slot) == before.NodeOf(slot);

@@ -17,29 +17,39 @@ internal sealed class SetProposals
     internal bool IsCommitted => !_isPending;
 
     /// <summary>A new primary states the set under its own term: what an earlier one proposed and nobody committed is so either taken up or void.</summary>
-    internal void Begin(ushort members)
+    /// <param name="members">Who holds what may have been acknowledged.</param>
+    /// <param name="holdsNothing">A cold start: nothing may be acknowledged before <see cref="Restate"/> has proposed this set once more, as one that holds something.</param>
+    internal void Begin(ushort members, bool holdsNothing = false)
     {
         if (!_state.Options.HoldsState) return;
-        _state.Take(new SynchronisedSet(_state.Term, 1, members));
+        _state.Take(new SynchronisedSet(_state.Term, holdsNothing ? 0u : 1, members));
         _isPending = true;
+        _state.Committed = 0;
+    }
+
+    /// <summary>After a cold start: as soon as the winner has cut, it holds something.</summary>
+    internal void Restate()
+    {
+        if (_isPending && _state.Set.HoldsNothing && _state.Synchronised) Propose(_state.Set.Members);
     }
 
     /// <summary>Proposes another set.</summary>
     internal void Propose(ushort members)
     {
-        if (_state.Set.Term == _state.Term && _state.Set.Members == members) return;
+        if (_state.Set.Term == _state.Term && _state.Set.Members == members && !_state.Set.HoldsNothing) return;
         uint number = _state.Set.Term == _state.Term ? _state.Set.Number + 1 : 1;
         _state.Take(new SynchronisedSet(_state.Term, number, members));
         _isPending = true;
     }
 
-    /// <summary>This node is no longer primary.</summary>
+    /// <summary>The newest proposal is void.</summary>
     internal void Forget() => _isPending = false;
 
     /// <summary>Sees whether a majority has stored the proposal.</summary>
     internal void Tick()
     {
-        if (!_isPending) return;
+        Restate();
+        if (!_isPending || _state.Set.HoldsNothing) return;
         int stored = 0;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
@@ -48,6 +58,7 @@ internal sealed class SetProposals
         }
         if (stored < _context.Needed) return;
         _isPending = false;
+        _state.Committed = _state.Set.Members;
         _context.Sink.OnSynchronisedSet(_state.Index, _state.Set);
     }
 }

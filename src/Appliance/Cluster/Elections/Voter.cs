@@ -78,14 +78,14 @@ internal sealed class Voter
             if (slot == _context.SelfSlot)
             {
                 heard |= bit;
-                if (_state.Set.IsOfConfiguration) fresh++;
+                if (_state.Set.HoldsNothing) fresh++;
                 if (!_state.Recovering) synchronised |= bit;
             }
             else if (_context.FreshAt(slot) is { } peer)
             {
                 ref readonly ServiceSection section = ref peer[_state.Index];
                 heard |= bit;
-                if (section.Set.IsOfConfiguration) fresh++;
+                if (section.Set.HoldsNothing) fresh++;
                 if ((section.Flags & SectionFlags.Recovering) == 0) synchronised |= bit;
                 claimed |= section.Role == ElectionRole.Primary && section.Term >= _state.Term;
             }
@@ -220,7 +220,8 @@ internal sealed class Voter
         BoundSent = 0;
     }
 
-    // A majority that has never stored a set: none was ever committed, so nothing was ever acknowledged.
+    // A majority that has stored no set of members that hold something: none was committed since the last cold start, so nothing was acknowledged since. This voter must be one of them:
+    // what it has heard of the others may be older than what they have stored.
     private bool IsFirstStart(int fresh) =>
-        fresh >= _context.Needed && (_context.Options.Quorum || _context.Now >= _context.AbstainUntil + _context.Options.DeadAfter * 4);
+        _state.Set.HoldsNothing && fresh >= _context.Needed && (_context.Options.Quorum || _context.Now >= _context.AbstainUntil + _context.Options.DeadAfter * 4);
 }

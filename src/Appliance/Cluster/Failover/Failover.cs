@@ -214,8 +214,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         (owned.Term, owned.LeaseUntil) = (term, leaseUntil);
         Takeovers.Elected(service, owned.Name, term, kind, EventLoop.ReadClock());
         NodeLog.Note(_log, $"service {owned.Name}: elected in term {term} ({Words(kind)})");
-        string[] holders = kind == ElectionKind.ColdStart ? [_configuration.Node.Id] : NamesOf(set); // after a cold start nobody holds anything: nobody is awaited
-        _mirror.BecomePrimary(owned.Name, term, holders, acceptLoss: kind == ElectionKind.WithLoss);
+        _mirror.BecomePrimary(owned.Name, term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss);
     }
 
     void IElectionSink.OnLease(int service, uint term, Timestamp until)

@@ -89,6 +89,18 @@ public sealed class Electing
     }
 
     [Fact]
+    public void Nothing_is_handed_over_to_a_member_before_the_set_with_it_is_committed()
+    {
+        TestGroup group = TestGroup.WithPrimary(); // election seed 1472
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        group.Run(100);
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b011));
+        Assert.Contains("committed", group["a"].Engine.TransferTo(group.Now, 0, NodeId.FromName("b")), StringComparison.Ordinal);
+        group.Run(100);
+        Assert.Null(group["a"].Engine.TransferTo(group.Now, 0, NodeId.FromName("b")));
+    }
+
+    [Fact]
     public void A_drained_primary_asks_for_a_hand_over()
     {
         TestGroup group = TestGroup.WithPrimary();
@@ -101,8 +113,8 @@ public sealed class Electing
     {
         TestGroup group = TestGroup.WithPrimary();
         Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
-        Assert.DoesNotContain("set 0 2 1", group["a"].Events);              // proposed is not committed
-        Assert.True(group.RunUntil(() => group["a"].Events.Contains("set 0 2 1"), 100));
+        Assert.DoesNotContain("set 0 3 1", group["a"].Events);              // proposed is not committed
+        Assert.True(group.RunUntil(() => group["a"].Events.Contains("set 0 3 1"), 100));
         group.Dead.Add("a");
         group.Run(5000);
         Assert.Null(group.Primary());
@@ -201,6 +213,8 @@ public sealed class Electing
         Assert.True(group.RunUntil(() => group.Primary() == "a"));
         group["a"].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
         group["b"].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b11));
+        Assert.True(group.RunUntil(() => group["b"].Engine.SetOf(0).Members == 0b11));
         Assert.Contains(group["a"].Lines, static line => line.Contains("quorum = off", StringComparison.Ordinal));
         group.Cut.Add(("a", "b"));
         group.Cut.Add(("b", "a"));

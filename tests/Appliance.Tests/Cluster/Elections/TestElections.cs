@@ -68,6 +68,9 @@ internal sealed class TestElections : IElectionSink
     internal List<string> Lines { get; } = [];
     internal Timestamp Lease { get; private set; }
 
+    /// <summary>Told of winners, losses and sets too: the layer above.</summary>
+    internal IElectionSink? Above { get; set; }
+
     /// <summary>What it says about a service now.</summary>
     internal ServiceSection Says(int service = 0)
     {
@@ -105,12 +108,25 @@ internal sealed class TestElections : IElectionSink
     {
         Lease = leaseUntil;
         Events.Add($"elected {service} {term} {kind}");
+        Above?.OnElected(service, term, leaseUntil, set, kind);
     }
 
     public void OnLease(int service, uint term, Timestamp until) => Lease = until;
-    public void OnLost(int service, uint term, LeaseLoss why) => Events.Add($"lost {service} {term} {why}");
-    public void OnPrimary(int service, NodeId primary, uint term) { }
-    public void OnSynchronisedSet(int service, SynchronisedSet set) => Events.Add($"set {service} {set.Number} {set.Members}");
+
+    public void OnLost(int service, uint term, LeaseLoss why)
+    {
+        Events.Add($"lost {service} {term} {why}");
+        Above?.OnLost(service, term, why);
+    }
+
+    public void OnPrimary(int service, NodeId primary, uint term) => Above?.OnPrimary(service, primary, term);
+
+    public void OnSynchronisedSet(int service, SynchronisedSet set)
+    {
+        Events.Add($"set {service} {set.Number} {set.Members}");
+        Above?.OnSynchronisedSet(service, set);
+    }
+
     public void OnView(GroupView view, bool isCommitted) => Events.Add($"view {view.Number} {(isCommitted ? "committed" : "adopted")}");
     public void OnHandOverWanted(int service, NodeId target, HandOverReason why) => Events.Add($"wanted {service} {why}");
     public void Log(ElectionEvent kind, string text) => Lines.Add(text);

@@ -50,6 +50,7 @@ internal sealed class TestGroup
         Assert.True(group.RunUntil(() => group.Primary() == "a"));
         foreach (string name in new[] { "a", "b" }) group[name].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
         group["a"].Engine.SetServing(group.Now, 0);
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b011));
         group.Run(100);
         return group;
     }

@@ -20,14 +20,23 @@ internal sealed class MirrorCluster : IDisposable
     }
 
     internal MirrorCluster(Func<StateMirrorOptions, StateMirrorOptions> change, params string[] names)
+        : this(change, starts: true, names)
+    {
+    }
+
+    private MirrorCluster(Func<StateMirrorOptions, StateMirrorOptions> change, bool starts, string[] names)
     {
         _change = change;
         Names = names;
         Committed = names;
         foreach (string name in names) Start(name);
+        if (!starts) return;
         if (_change(Basics(names[0])).Services[0].Primary is null) Elect(names[0], 1);
         RunUntil(() => _all.TrueForAll(static node => node.Group.Synchronised), "the group starts");
     }
+
+    /// <summary>Nodes that were just started and that nobody has given a role yet.</summary>
+    internal static MirrorCluster Unelected(Func<StateMirrorOptions, StateMirrorOptions> change, params string[] names) => new(options => Elected(change(options)), starts: false, names);
 
     internal string[] Names { get; }
 
