@@ -11,6 +11,9 @@ public enum ListenerType
 
     /// <summary>TCP, passed on to a pool.</summary>
     Relay,
+
+    /// <summary>TLS, terminated here; what is inside is passed on to a pool as by a relay.</summary>
+    Tls,
 }
 
 /// <summary>Which addresses a listener has.</summary>
@@ -94,17 +97,79 @@ public sealed record ListenerOptions
     /// <summary>A client that says nothing (relay: neither side) for so long is closed; 0 for never. Never: session stores keep idle connections in their pools; a peer that has vanished is found by keep-alive.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.Zero;
 
+    /// <summary>tls: PEM files with a certificate, its chain and its key; the key may stand in FILE.key, an OCSP response (DER) in FILE.ocsp. The first is for clients that name no known server.</summary>
+    [NodeLocal, Reloadable]
+    public IReadOnlyList<string> Certificates { get; init; } = [];
+
+    /// <summary>tls: oldest version accepted. 1.2: what is older is deprecated (RFC 8996).</summary>
+    [Reloadable]
+    public TlsVersion MinVersion { get; init; } = TlsVersion.Tls12;
+
+    /// <summary>tls: newest version accepted.</summary>
+    [Reloadable]
+    public TlsVersion MaxVersion { get; init; } = TlsVersion.Tls13;
+
+    /// <summary>tls: ciphers of TLS 1.2 as openssl-ciphers(1) writes them. Only such as keep former connections secret when the key is stolen, and authenticate what they encrypt (RFC 9325, 4.2).</summary>
+    [Reloadable]
+    public string Ciphers { get; init; } = DefaultCiphers;
+
+    /// <summary>tls: ciphers of TLS 1.3.</summary>
+    [Reloadable]
+    public string CipherSuites { get; init; } = DefaultCipherSuites;
+
+    /// <summary>tls: groups of the key exchange. X25519 is the fastest that clients know.</summary>
+    [Reloadable]
+    public string Groups { get; init; } = DefaultGroups;
+
+    /// <summary>tls: protocols offered by ALPN, preferred ones first; a client that offers only others is refused. h2 only where the servers speak it. Empty: ALPN is not answered.</summary>
+    [Reloadable]
+    public IReadOnlyList<string> Alpn { get; init; } = ["http/1.1"];
+
+    /// <summary>tls: whether clients show certificates.</summary>
+    [Reloadable]
+    public ClientCertificates ClientCertificates { get; init; } = ClientCertificates.Off;
+
+    /// <summary>tls: PEM file of those who may sign clients' certificates.</summary>
+    [NodeLocal, Reloadable]
+    public string ClientCa { get; init; } = "";
+
+    /// <summary>tls: PEM file with their lists of revoked certificates. Empty: none is asked.</summary>
+    [NodeLocal, Reloadable]
+    public string ClientCrl { get; init; } = "";
+
+    /// <summary>tls: a client whose handshake is not done after this time is closed. 10 s: three lost packets in a row are sent again by then.</summary>
+    [Reloadable]
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>tls: most handshakes under way at once. 1000: half-open ones cost some 40 KiB each.</summary>
+    [Reloadable]
+    public int MaxHandshakes { get; init; } = 1000;
+
+    /// <summary>tls: of one client; 0 for no limit. 100: a tenth of all, so that one address cannot shut out the others.</summary>
+    [Reloadable]
+    public int MaxHandshakesPerSource { get; init; } = 100;
+
+    internal const string DefaultCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
+    internal const string DefaultCipherSuites = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
+    internal const string DefaultGroups = "X25519:P-256:P-384";
+
+    /// <summary>Its connections are passed on to a pool.</summary>
+    internal bool IsRelay => Type is ListenerType.Relay or ListenerType.Tls;
+
     internal IEnumerable<SettingProblem> Validate()
     {
         if (Service.Length == 0) yield return new("service", "is missing: name the [service] that this listener opens");
         if (Port is < 1 or > 65535) yield return new("port", $"{Port} is no port: 1 to 65535");
         if (MaxClients is < 1 or > 1_000_000) yield return new("max-clients", $"{MaxClients} must be from 1 to 1000000");
-        if (Type == ListenerType.Relay && Backend.Length == 0) yield return new("backend", "is missing: name the [backend] that connections are passed to");
-        if (Type != ListenerType.Relay && Backend.Length > 0) yield return new("backend", $"only a relay passes connections on: this is a {SettingReader.Format(Type)} listener");
+        if (IsRelay && Backend.Length == 0) yield return new("backend", "is missing: name the [backend] that connections are passed to");
+        if (!IsRelay && Backend.Length > 0) yield return new("backend", $"only relay and tls pass connections on: this is a {SettingReader.Format(Type)} listener");
         if (MaxPerSource is < 0 or > 1_000_000) yield return new("max-per-source", $"{MaxPerSource} must be from 0 to 1000000");
         if (ProxyTimeout < TimeSpan.FromMilliseconds(10) || ProxyTimeout > TimeSpan.FromMinutes(1)) yield return new("proxy-timeout", $"{Duration.Format(ProxyTimeout)} must be from 10ms to 1min");
         if (Type == ListenerType.Relay && ClientMemory.Bytes < ConnectionMemory.RequiredBytes(MaxClients))
             yield return new("client-memory", $"{ClientMemory} must be at least {ConnectionMemory.RequiredBytes(MaxClients) >> 10}KiB: {ConnectionMemory.SmallestReadBytes} bytes for each direction of max-clients ({MaxClients})");
+        if (Type == ListenerType.Tls && ClientMemory.Bytes < ConnectionMemory.RequiredBytes(2 * MaxClients))
+            yield return new("client-memory", $"{ClientMemory} must be at least {ConnectionMemory.RequiredBytes(2 * MaxClients) >> 10}KiB: {2 * ConnectionMemory.SmallestReadBytes} bytes for each direction of max-clients ({MaxClients})");
+        foreach (SettingProblem problem in ValidateTls()) yield return problem;
         if (MaxPipeline is < 1 or > 1_000_000) yield return new("max-pipeline", $"{MaxPipeline} must be from 1 to 1000000");
         if (MaxCommand < ByteSize.OfKibibytes(16) || MaxCommand > ByteSize.OfGibibytes(1)) yield return new("max-command", $"{MaxCommand} must be from 16KiB to 1GiB");
         if (MaxReply < ByteSize.OfKibibytes(16) || MaxReply > ByteSize.OfGibibytes(1)) yield return new("max-reply", $"{MaxReply} must be from 16KiB to 1GiB");
@@ -113,5 +178,21 @@ public sealed record ListenerOptions
         if (PasswordFile.Length > 0 && !Path.IsPathRooted(PasswordFile)) yield return new("password-file", $"'{PasswordFile}' must be an absolute path: the directory in which the program is started is chance");
         if (NodeAddresses.Any(static address => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
             yield return new("node-addresses", "a wildcard would also listen on the virtual addresses of other services: name the addresses");
+    }
+
+    private IEnumerable<SettingProblem> ValidateTls()
+    {
+        if (Type == ListenerType.Tls && Certificates.Count == 0) yield return new("certificates", "is missing: name a PEM file with a certificate, its chain and its key");
+        if (Type != ListenerType.Tls && Certificates.Count > 0) yield return new("certificates", $"only tls has certificates: this is a {SettingReader.Format(Type)} listener");
+        if (Certificates.Count > 1000) yield return new("certificates", $"names {Certificates.Count} files: at most 1000");
+        foreach (string path in Certificates.Where(static path => !Path.IsPathRooted(path))) yield return new("certificates", $"'{path}' must be an absolute path");
+        if (MinVersion > MaxVersion) yield return new("min-version", $"{SettingReader.Format(MinVersion)} is newer than max-version ({SettingReader.Format(MaxVersion)})");
+        if (Alpn.FirstOrDefault(static protocol => protocol.Length > 255) is not null) yield return new("alpn", "a protocol's name has at most 255 characters");
+        if (ClientCertificates != ClientCertificates.Off && ClientCa.Length == 0) yield return new("client-ca", "is missing: client-certificates needs to know who may sign them");
+        if (ClientCa.Length > 0 && !Path.IsPathRooted(ClientCa)) yield return new("client-ca", $"'{ClientCa}' must be an absolute path");
+        if (ClientCrl.Length > 0 && !Path.IsPathRooted(ClientCrl)) yield return new("client-crl", $"'{ClientCrl}' must be an absolute path");
+        if (HandshakeTimeout < TimeSpan.FromMilliseconds(100) || HandshakeTimeout > TimeSpan.FromMinutes(1)) yield return new("handshake-timeout", $"{Duration.Format(HandshakeTimeout)} must be from 100ms to 1min");
+        if (MaxHandshakes is < 1 or > 1_000_000) yield return new("max-handshakes", $"{MaxHandshakes} must be from 1 to 1000000");
+        if (MaxHandshakesPerSource is < 0 or > 1_000_000) yield return new("max-handshakes-per-source", $"{MaxHandshakesPerSource} must be from 0 to 1000000");
     }
 }

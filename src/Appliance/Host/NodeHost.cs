@@ -2,6 +2,7 @@ using System.Reflection;
 using Appliance.Admin;
 using Appliance.Cluster.Failover;
 using Appliance.Configuration;
+using Appliance.Listeners.Tls;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
 using Appliance.State;
@@ -199,20 +200,22 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         if (loaded.Configuration is null) return new ReloadReport([], [], [.. loaded.Problems.Select(static problem => problem.ToString())]);
         ConfigurationReload reload = ConfigurationReload.Compare(_configuration, loaded.Configuration);
         GroupKeys keys;
+        Dictionary<string, TlsContexts> tls;
         try
         {
             keys = GroupKeys.Load(reload.Configuration.Group);
+            if (_keys.WhyNot(keys) is { } whyNot) return new ReloadReport([], [], [whyNot]);
+            tls = Parts.Relay is null ? [] : RelayParts.LoadTls(reload.Configuration);
         }
         catch (NodeStartException wrong)
         {
             return new ReloadReport([], [], [wrong.Message]);
         }
-        if (_keys.WhyNot(keys) is { } whyNot) return new ReloadReport([], [], [whyNot]);
         try
         {
             IReadOnlyList<string> rotated = await Parts.Loop.AskAsync(() => Apply(reload.Configuration, keys), _configuration.Admin.Timeout).ConfigureAwait(false);
-            if (Parts.Relay is { } relay) await relay.Loop.AskAsync(() => { relay.Use(reload.Configuration); return true; }, _configuration.Admin.Timeout).ConfigureAwait(false);
-            return new ReloadReport([.. reload.Applied, .. rotated], reload.NeedRestart, []);
+            if (Parts.Relay is { } relay) await relay.Loop.AskAsync(() => { relay.Use(reload.Configuration, tls); return true; }, _configuration.Admin.Timeout).ConfigureAwait(false);
+            return new ReloadReport([.. reload.Applied, .. rotated, .. tls.Keys.Select(static name => $"[listener {name}] certificates: read again")], reload.NeedRestart, []);
         }
         catch (TimeoutException hung)
         {

@@ -4,6 +4,7 @@ using Appliance.Cluster.Health;
 using Appliance.Cluster.Programs;
 using Appliance.Configuration;
 using Appliance.Listeners.Relay;
+using Appliance.Listeners.Tls;
 using Appliance.Multicast.Transport;
 using Appliance.State;
 using Microsoft.Extensions.Logging;
@@ -39,7 +40,7 @@ internal sealed class RelayParts : IDisposable
             Health = new ServiceHealth(configuration.Services, _checker);
             ILogger log = loggers.CreateLogger("health");
             foreach (BackendPool pool in _pools) _checks.Add(new PoolChecks(pool, _checker, log));
-            foreach (ListenerOptions options in configuration.Listeners.Where(static options => options.Type == ListenerType.Relay)) Open(configuration, options, loggers);
+            foreach (ListenerOptions options in configuration.Listeners.Where(static options => options.IsRelay)) Open(configuration, options, loggers);
         }
         catch
         {
@@ -80,8 +81,25 @@ internal sealed class RelayParts : IDisposable
         if (options is { Notify.IsEmpty: false }) _hooks!.Notify(new NotifyHook(options.Notify.Words, options.NotifyTimeout), service, role, term);
     }
 
+    /// <summary>Reads the certificates of a configuration again. Any thread but the loop's, for it waits for the disk.</summary>
+    /// <exception cref="NodeStartException">One cannot be used; nothing has changed.</exception>
+    internal static Dictionary<string, TlsContexts> LoadTls(ApplianceConfiguration configuration)
+    {
+        var loaded = new Dictionary<string, TlsContexts>();
+        try
+        {
+            foreach (ListenerOptions options in configuration.Listeners.Where(static options => options.Type == ListenerType.Tls)) loaded.Add(options.Name, TlsParts.Load(options));
+            return loaded;
+        }
+        catch (NodeStartException)
+        {
+            foreach (TlsContexts contexts in loaded.Values) contexts.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Puts a changed configuration in force. Loop thread.</summary>
-    internal void Use(ApplianceConfiguration configuration)
+    internal void Use(ApplianceConfiguration configuration, IReadOnlyDictionary<string, TlsContexts> tls)
     {
         _configuration = configuration;
         foreach (ServiceOptions service in configuration.Services) Health.Use(service, _checker!);
@@ -91,6 +109,7 @@ internal sealed class RelayParts : IDisposable
         {
             ListenerOptions options = configuration.Listeners.First(options => options.Name == listener.Options.Name);
             listener.Use(Settings(options), PoolOf(options));
+            if (tls.TryGetValue(options.Name, out TlsContexts? contexts)) listener.Tls?.Use(contexts);
         }
     }
 
@@ -110,7 +129,8 @@ internal sealed class RelayParts : IDisposable
 
     private void Open(ApplianceConfiguration configuration, ListenerOptions options, ILoggerFactory loggers)
     {
-        var listener = new RelayListener(Loop, Settings(options), PoolOf(options), loggers.CreateLogger($"listener {options.Name}"));
+        TlsServer? tls = options.Type == ListenerType.Tls ? new TlsServer(TlsParts.Load(options)) : null;
+        var listener = new RelayListener(Loop, Settings(options), PoolOf(options), loggers.CreateLogger($"listener {options.Name}"), tls);
         _listeners.Add(listener);
         try
         {

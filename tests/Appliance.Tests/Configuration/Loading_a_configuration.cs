@@ -67,7 +67,7 @@ public sealed class Loading_a_configuration
             "test.conf:11: [group] dead-after: 30ms must be at least three heartbeats (20ms each): one lost datagram must not look like a death",
             "test.conf:12: 'nonsense' is neither a [section], a 'key = value' nor a comment (; or #)",
             "test.conf:16: [listener state] service: there is no [service shopp]; did you mean 'shop'?",
-            "test.conf:17: [listener state] type: 'rezp' is none of resp, relay; did you mean 'resp'?",
+            "test.conf:17: [listener state] type: 'rezp' is none of resp, relay, tls; did you mean 'resp'?",
             "test.conf:18: [listener] needs a name: [listener NAME]",
             "test.conf:19: section [node] stands here a second time; the first is in line 2",
         ], problems.Where(static problem => !problem.Contains("reorder-delay", StringComparison.Ordinal) && !problem.Contains("lease", StringComparison.Ordinal)));
@@ -108,7 +108,7 @@ public sealed class Loading_a_configuration
     [InlineData("[backend web]\nfall = 0", "fall: 0 must be from 1 to 1000")]
     [InlineData("[listener b]\ntype = relay", "backend: is missing: name the [backend]")]
     [InlineData("[listener b]\ntype = relay\nbackend = web", "backend: there is no [backend web]")]
-    [InlineData("[listener b]\nbackend = web", "backend: only a relay passes connections on: this is a resp listener")]
+    [InlineData("[listener b]\nbackend = web", "backend: only relay and tls pass connections on: this is a resp listener")]
     [InlineData("[listener b]\ntype = relay\nmax-clients = 1000000", "client-memory: 256MiB must be at least")]
     [InlineData("[listener b]\ntrust-proxy = 10.0.0.0/40", "trust-proxy: '10.0.0.0/40' is not a network or an address")]
     [InlineData("[admin]\nsocket = admin.sock", "socket: 'admin.sock' must be an absolute path")]

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Appliance.Backends;
 using Appliance.Configuration;
 using Appliance.Listeners.Relay;
+using Appliance.Listeners.Tls;
 using Appliance.Multicast.Transport;
 using Appliance.State;
 
@@ -13,14 +14,14 @@ internal sealed class RelayFixture : IDisposable
 {
     private readonly EventLoop _loop = new();
 
-    internal RelayFixture(Func<RelayOptions, RelayOptions>? options = null, Func<BackendOptions, BackendOptions>? backend = null, IPAddress? address = null, int servers = 1)
+    internal RelayFixture(Func<RelayOptions, RelayOptions>? options = null, Func<BackendOptions, BackendOptions>? backend = null, IPAddress? address = null, int servers = 1, TlsServer? tls = null)
     {
         address ??= IPAddress.Loopback;
         Servers = [.. Enumerable.Range(0, servers).Select(_ => Listening(address))];
         BackendOptions pool = new() { Name = "pool", Servers = [.. Servers.Select(static server => new BackendServer((IPEndPoint)server.LocalEndPoint!, 1))] };
         Pool = new BackendPool(backend?.Invoke(pool) ?? pool, new BuzHash(new byte[BuzHash.SeedBytes]));
         RelayOptions settings = new() { Name = "relay" };
-        Listener = new RelayListener(_loop, options?.Invoke(settings) ?? settings, Pool);
+        Listener = new RelayListener(_loop, options?.Invoke(settings) ?? settings, Pool, logger: null, tls);
         EndPoint = Listener.Listen(new IPEndPoint(address, 0));
         _loop.Start("relay-test");
     }

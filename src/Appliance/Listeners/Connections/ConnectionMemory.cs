@@ -16,15 +16,18 @@ internal sealed unsafe class ConnectionMemory : IDisposable
 
     private readonly long _plentyBytes;
     private readonly int _guaranteedBytes;
+    private readonly int _mostReadBytes;
 
     /// <param name="limitBytes">Bytes of all blocks together, at least <see cref="RequiredBytes"/>.</param>
-    /// <param name="maxConnections">Relayed connections at a time.</param>
-    public ConnectionMemory(long limitBytes, int maxConnections)
+    /// <param name="maxConnections">Relayed connections at a time; twice as many where bytes grow between receiving and sending (TLS), since a block is a power of two.</param>
+    /// <param name="mostReadBytes">Most bytes received at once, at most <see cref="LargestReadBytes"/>.</param>
+    public ConnectionMemory(long limitBytes, int maxConnections, int mostReadBytes = LargestReadBytes)
     {
+        _mostReadBytes = mostReadBytes;
         _plentyBytes = limitBytes / 2;
         // A block is a power of two, so the share is one too: lent memory is then what was read.
         long share = (limitBytes - _plentyBytes - LargestReadBytes) / (2L * maxConnections);
-        _guaranteedBytes = (int)Math.Clamp((long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)share + 1) / 2, SmallestReadBytes, LargestReadBytes);
+        _guaranteedBytes = (int)Math.Clamp((long)System.Numerics.BitOperations.RoundUpToPowerOf2((ulong)share + 1) / 2, SmallestReadBytes, mostReadBytes);
         Pool = new NativeBufferPool(limitBytes, limitBytes / 16);
         Input = (byte*)NativeMemory.AlignedAlloc(LargestReadBytes, 4096);
     }
@@ -36,7 +39,7 @@ internal sealed unsafe class ConnectionMemory : IDisposable
     public byte* Input { get; }
 
     /// <summary>How much may be received now so that a peer that takes nothing of it can be waited for.</summary>
-    public int ReadBytes => Pool.LentBytes < _plentyBytes ? LargestReadBytes : _guaranteedBytes;
+    public int ReadBytes => Pool.LentBytes < _plentyBytes ? _mostReadBytes : _guaranteedBytes;
 
     /// <summary>Least limit for so many connections.</summary>
     public static long RequiredBytes(int maxConnections) => 2 * (LargestReadBytes + 2L * SmallestReadBytes * maxConnections);

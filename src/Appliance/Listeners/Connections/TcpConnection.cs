@@ -11,8 +11,11 @@ namespace Appliance.Listeners.Connections;
 /// Loop thread only. Watched edge-triggered, so a wake-up costs no call but the receiving and sending itself; <see cref="IsReadable"/> and
 /// <see cref="IsWritable"/> remember what was reported until the kernel says otherwise.
 /// </remarks>
-internal sealed unsafe class TcpConnection : IReadinessHandler
+internal sealed unsafe class TcpConnection : IConnection, IReadinessHandler
 {
+    /// <summary>Most bytes that may be pending beside what the relay wrote: a peer that makes this side answer without reading is cut off.</summary>
+    private const int MostAppendedBytes = 256 << 10;
+
     private readonly EventLoop _loop;
     private readonly ConnectionMemory _memory;
     private readonly IConnectionHandler _handler;
@@ -41,19 +44,19 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
     /// <summary>The end of the connection has not been reported yet.</summary>
     public bool IsConnecting { get; private set; }
 
-    /// <summary>There may be something to receive, the end or an error included.</summary>
+    /// <inheritdoc/>
     public bool IsReadable { get; private set; }
 
     /// <summary>The kernel may take something.</summary>
     public bool IsWritable { get; private set; }
 
-    /// <summary>The peer has sent FIN, and everything before it was received.</summary>
+    /// <inheritdoc/>
     public bool InputEnded { get; private set; }
 
-    /// <summary>FIN was sent behind everything that was written.</summary>
+    /// <inheritdoc/>
     public bool OutputEnded { get; private set; }
 
-    /// <summary>The kernel reported an error: RST, or a peer that does not answer.</summary>
+    /// <inheritdoc/>
     public bool HasFailed { get; private set; }
 
     /// <summary>FIN or an error has come, though there may be something to receive before it.</summary>
@@ -62,13 +65,13 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
     /// <summary>Closed or reset by this side.</summary>
     public bool IsClosed => _descriptor < 0;
 
-    /// <summary>Bytes written that the kernel has not taken.</summary>
+    /// <inheritdoc/>
     public int PendingBytes => _pendingEnd - _pendingStart;
 
-    /// <summary>Bytes received so far.</summary>
+    /// <inheritdoc/>
     public long BytesReceived { get; private set; }
 
-    /// <summary>Bytes that the kernel has taken so far.</summary>
+    /// <inheritdoc/>
     public long BytesSent { get; private set; }
 
     /// <inheritdoc/>
@@ -91,11 +94,13 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
         return error;
     }
 
-    /// <summary>Receives at most so many bytes to <see cref="ConnectionMemory.Input"/>.</summary>
-    /// <returns>Bytes; 0 at the end of the input; <c>-</c><see cref="Sockets.TryAgain"/> when nothing is there; or minus the errno that ended the connection.</returns>
-    public int Receive(int maxBytes)
+    /// <inheritdoc/>
+    public int Receive(int maxBytes) => Receive(_memory.Input, maxBytes);
+
+    /// <summary>Receives to elsewhere. The same answers.</summary>
+    public int Receive(byte* destination, int maxBytes)
     {
-        int received = Sockets.Receive(_descriptor, _memory.Input, maxBytes);
+        int received = Sockets.Receive(_descriptor, destination, maxBytes);
         if (received > 0)
         {
             BytesReceived += received;
@@ -118,7 +123,7 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
         return received;
     }
 
-    /// <summary>Copies the beginning of what is there to <see cref="ConnectionMemory.Input"/> without taking it. The same answers as <see cref="Receive"/>.</summary>
+    /// <summary>Copies the beginning of what is there to <see cref="ConnectionMemory.Input"/> without taking it. The same answers as <see cref="Receive(int)"/>.</summary>
     public int Peek(int maxBytes)
     {
         IsReadable = false; // whatever is still there, more of it is another report
@@ -133,10 +138,10 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
         IsReadable = true;
     }
 
-    /// <summary>Sends bytes, and keeps what the kernel does not take. Nothing may be pending.</summary>
-    /// <returns>False when the connection has failed.</returns>
+    /// <inheritdoc/>
     public bool Write(ReadOnlySpan<byte> bytes)
     {
+        if (PendingBytes > 0) return Append(bytes);
         int sent = 0;
         if (IsWritable)
         {
@@ -151,8 +156,7 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
         return true;
     }
 
-    /// <summary>Sends what is pending, as far as the kernel takes it, and then FIN if it was asked for.</summary>
-    /// <returns>False when the connection has failed.</returns>
+    /// <inheritdoc/>
     public bool Flush()
     {
         if (PendingBytes > 0 && IsWritable)
@@ -165,8 +169,7 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
         return !_endRequested || EndOutput();
     }
 
-    /// <summary>Sends FIN behind everything that was written, now or as soon as it has left. Receiving goes on.</summary>
-    /// <returns>False when the connection has failed.</returns>
+    /// <inheritdoc/>
     public bool EndOutput()
     {
         _endRequested = true;
@@ -175,16 +178,30 @@ internal sealed unsafe class TcpConnection : IReadinessHandler
         return Sockets.EndSending(_descriptor) == 0 || Fail();
     }
 
-    /// <summary>Closes the socket. What the kernel has taken it still delivers.</summary>
+    /// <inheritdoc/>
     public void Close()
     {
         if (Release() is var descriptor and >= 0) Sockets.Close(descriptor);
     }
 
-    /// <summary>Closes the socket with RST.</summary>
+    /// <inheritdoc/>
     public void Reset()
     {
         if (Release() is var descriptor and >= 0) Sockets.Reset(descriptor);
+    }
+
+    // Rare: what TLS says by itself while the peer takes nothing.
+    private bool Append(ReadOnlySpan<byte> bytes)
+    {
+        int total = PendingBytes + bytes.Length;
+        if (total > MostAppendedBytes + ConnectionMemory.LargestReadBytes || !_memory.Pool.TryRent(total, out NativeBlock longer)) return Fail();
+        _pending.Span[_pendingStart.._pendingEnd].CopyTo(longer.Span);
+        bytes.CopyTo(longer.Span[PendingBytes..]);
+        _memory.Pool.Return(ref _pending);
+        _pending = longer;
+        _pendingStart = 0;
+        _pendingEnd = total;
+        return true;
     }
 
     private int Send(byte* bytes, int length)

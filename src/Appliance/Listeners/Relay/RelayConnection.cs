@@ -2,6 +2,7 @@ using Appliance.Backends;
 using Appliance.Configuration;
 using Appliance.Interop;
 using Appliance.Listeners.Connections;
+using Appliance.Listeners.Tls;
 using Appliance.Multicast;
 
 namespace Appliance.Listeners.Relay;
@@ -16,18 +17,20 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     private const int TurnBytes = 1 << 20;
 
     private readonly RelayListener _listener;
-    private readonly TcpConnection _front;
+    private readonly TcpConnection _frontSocket;
+    private readonly IConnection _front;
+    private readonly TlsConnection? _tls; // the front, when it is one
     private readonly Timestamp _startedAt;
-    private TcpConnection? _back;
+    private TcpConnection? _backSocket;
+    private IConnection? _back;
     private PoolServer? _server;
     private List<PoolServer>? _tried;
     private SocketAddressBytes _client;      // who the connection is for: the peer, or whom a PROXY header names
     private SocketAddressBytes _destination; // where the client connected to
     private Timestamp _activeAt;
     private Timestamp _deadline = Timestamp.Never;
-    private bool _awaitsProxyHeader;
+    private Stage _stage;
     private bool _isCounted; // in the listener's SourceCounts
-    private bool _isClosed;
     private RelayEnd _firstEnd = RelayEnd.ClientClosed;
 
     public RelayConnection(RelayListener listener, int descriptor, in SocketAddressBytes peer)
@@ -35,7 +38,18 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         _listener = listener;
         _client = peer;
         _startedAt = _activeAt = listener.Loop.Now;
-        _front = new TcpConnection(listener.Loop, listener.Memory, descriptor, connecting: false, this);
+        _frontSocket = new TcpConnection(listener.Loop, listener.Memory, descriptor, connecting: false, this);
+        _tls = listener.Tls?.Accept(_frontSocket, listener.Memory);
+        _front = (IConnection?)_tls ?? _frontSocket;
+    }
+
+    private enum Stage
+    {
+        ProxyHeader,
+        Handshake,
+        Connecting,
+        Relaying,
+        Ended,
     }
 
     /// <summary>Place in the listener's list.</summary>
@@ -53,60 +67,77 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     /// <summary>Bytes to the client so far.</summary>
     public long BytesToClient => _front.BytesSent;
 
-    internal override Timestamp Deadline => _awaitsProxyHeader || _back is null or { IsConnecting: true } ? _deadline : QuietDeadline();
+    /// <summary>The client's TLS; null without.</summary>
+    public TlsConnection? Tls => _tls;
+
+    internal override Timestamp Deadline => _stage == Stage.Relaying ? QuietDeadline() : _deadline;
 
     /// <summary>Begins, after construction.</summary>
     public void Start(in SocketAddressBytes local, bool awaitsProxyHeader)
     {
         _destination = local;
-        _awaitsProxyHeader = awaitsProxyHeader;
-        if (awaitsProxyHeader)
+        if (!awaitsProxyHeader)
         {
-            SetDeadline(_listener.Options.ProxyTimeout);
+            Admit();
             return;
         }
-        CountSourceAndConnect();
+        _stage = Stage.ProxyHeader;
+        SetDeadline(_listener.Options.ProxyTimeout);
     }
 
     /// <inheritdoc/>
     public void OnReady(TcpConnection connection)
     {
-        if (_isClosed) return;
-        if (_awaitsProxyHeader) ReadProxyHeader();
-        else if (_back is { IsConnecting: true })
+        switch (_stage)
         {
-            if (connection == _back) FinishConnecting();
-            else if (_front.HasFailed) End(RelayEnd.ClientReset);
+            case Stage.ProxyHeader:
+                ReadProxyHeader();
+                break;
+            case Stage.Handshake:
+                Handshake();
+                break;
+            case Stage.Connecting when connection == _backSocket:
+                FinishConnecting();
+                break;
+            case Stage.Connecting:
+                if (_front.HasFailed) End(RelayEnd.ClientReset);
+                break;
+            case Stage.Relaying:
+                Pump();
+                break;
+            default:
+                break;
         }
-        else Pump();
     }
 
     /// <summary>Goes on where the last turn stopped.</summary>
     public void Continue()
     {
-        if (!_isClosed) Pump();
+        if (_stage == Stage.Relaying) Pump();
     }
 
     internal override void OnDeadline(Timestamp now)
     {
-        if (_awaitsProxyHeader) End(RelayEnd.ProxyTimeout);
-        else if (_back is { IsConnecting: true }) TryAnother();
+        if (_stage == Stage.ProxyHeader) End(RelayEnd.ProxyTimeout);
+        else if (_stage == Stage.Handshake) End(RelayEnd.HandshakeTimeout);
+        else if (_stage == Stage.Connecting) TryAnother();
         else End(_front.InputEnded || _back?.InputEnded == true ? RelayEnd.HalfClosedTimeout : RelayEnd.IdleTimeout);
     }
 
-    /// <summary>Ends the connection; with RST unless both sides have ended in order.</summary>
+    /// <summary>Ends the connection; with RST unless both sides have ended in order, or the client must get an alert.</summary>
     public void End(RelayEnd reason)
     {
-        if (_isClosed) return;
-        _isClosed = true;
+        if (_stage == Stage.Ended) return;
+        if (_stage == Stage.Handshake) _listener.Tls!.End(_client);
+        _stage = Stage.Ended;
         bool inOrder = reason is RelayEnd.ClientClosed or RelayEnd.ServerClosed;
-        Finish(_front, inOrder);
+        Finish(_front, inOrder || reason == RelayEnd.HandshakeFailed);
         if (_back is not null) Finish(_back, inOrder);
         if (_server is not null) BackendPool.Release(_server);
         _listener.OnEnded(this, reason, _client, _listener.Loop.Now - _startedAt, _isCounted);
     }
 
-    private static void Finish(TcpConnection connection, bool inOrder)
+    private static void Finish(IConnection connection, bool inOrder)
     {
         if (inOrder) connection.Close();
         else connection.Reset();
@@ -114,7 +145,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     private void ReadProxyHeader()
     {
-        int peeked = _front.Peek(ProxyHeader.MaxBytes);
+        int peeked = _frontSocket.Peek(ProxyHeader.MaxBytes);
         if (peeked == -Sockets.TryAgain) return;
         if (peeked < 0)
         {
@@ -122,31 +153,59 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
             return;
         }
         ProxyHeaderResult result = ProxyHeader.TryParse(new ReadOnlySpan<byte>(_listener.Memory.Input, peeked), out ProxyHeader header);
-        if (result == ProxyHeaderResult.Incomplete && peeked > 0 && !_front.PeerHasEnded) return;
+        if (result == ProxyHeaderResult.Incomplete && peeked > 0 && !_frontSocket.PeerHasEnded) return;
         if (result != ProxyHeaderResult.Complete)
         {
             End(RelayEnd.ProxyHeaderBad);
             return;
         }
-        _front.Skip(header.Bytes);
-        _awaitsProxyHeader = false;
+        _frontSocket.Skip(header.Bytes);
         if (header.HasAddresses)
         {
             _client = header.Source;
             _destination = header.Destination;
         }
-        CountSourceAndConnect();
+        Admit();
     }
 
-    private void CountSourceAndConnect()
+    private void Admit()
     {
         _isCounted = _listener.TryCount(_client);
-        if (_isCounted) Connect();
-        else End(RelayEnd.TooManyOfSource);
+        if (!_isCounted) End(RelayEnd.TooManyOfSource);
+        else if (_tls is null) Connect();
+        else if (!_listener.Tls!.TryBegin(_client)) End(RelayEnd.TooManyHandshakes);
+        else BeginHandshake();
+    }
+
+    private void BeginHandshake()
+    {
+        _stage = Stage.Handshake;
+        SetDeadline(_listener.Tls!.Contexts.Settings.HandshakeTimeout);
+        if (_frontSocket.IsReadable) Handshake();
+    }
+
+    private void Handshake()
+    {
+        if (!_front.Flush())
+        {
+            End(RelayEnd.ClientReset);
+            return;
+        }
+        TlsProgress progress = _tls!.Handshake();
+        if (progress == TlsProgress.Waiting) return;
+        if (progress == TlsProgress.Failed)
+        {
+            End(RelayEnd.HandshakeFailed);
+            return;
+        }
+        _listener.Tls!.Counters.Count(_tls.IsTls13, _tls.IsResumed);
+        _listener.Tls.End(_client);
+        Connect();
     }
 
     private void Connect()
     {
+        _stage = Stage.Connecting;
         while (true)
         {
             BackendPool pool = _listener.Pool;
@@ -160,7 +219,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
             int descriptor = BeginConnecting(_server.Address);
             if (descriptor >= 0)
             {
-                _back = new TcpConnection(_listener.Loop, _listener.Memory, descriptor, connecting: true, this);
+                _back = _backSocket = new TcpConnection(_listener.Loop, _listener.Memory, descriptor, connecting: true, this);
                 SetDeadline(pool.Options.ConnectTimeout);
                 return;
             }
@@ -181,13 +240,14 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     private void FinishConnecting()
     {
-        if (!_back!.IsWritable) return;
-        if (_back.FinishConnecting() != 0)
+        if (!_backSocket!.IsWritable) return;
+        if (_backSocket.FinishConnecting() != 0)
         {
             TryAnother();
             return;
         }
         _server!.Connected++;
+        _stage = Stage.Relaying;
         _activeAt = _listener.Loop.Now;
         _listener.Deadlines.Add(this);
         if (WriteProxyHeader()) Pump();
@@ -197,7 +257,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     private void TryAnother()
     {
         _back!.Reset();
-        _back = null;
+        _back = _backSocket = null;
         if (GiveUpServer()) Connect();
     }
 
@@ -227,7 +287,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     // Moves what can be moved in both directions.
     private void Pump()
     {
-        TcpConnection back = _back!;
+        IConnection back = _back!;
         if (!Pump(_front, back, RelayEnd.ClientClosed)) return;
         if (!Pump(back, _front, RelayEnd.ServerClosed)) return;
         if (_front.OutputEnded && back.OutputEnded) End(_firstEnd);
@@ -235,7 +295,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     }
 
     // Answers whether the connection goes on.
-    private bool Pump(TcpConnection from, TcpConnection to, RelayEnd endOfFrom)
+    private bool Pump(IConnection from, IConnection to, RelayEnd endOfFrom)
     {
         long sent = to.BytesSent;
         if (!to.Flush()) return Fail(to);
@@ -259,9 +319,12 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         return !from.HasFailed || Fail(from);
     }
 
-    private bool Fail(TcpConnection failed)
+    private bool Fail(IConnection failed)
     {
-        End(failed == _front ? RelayEnd.ClientReset : RelayEnd.ServerReset);
+        End(failed != _front ? RelayEnd.ServerReset
+            : _tls is { WasTruncated: true } ? RelayEnd.ClientTruncated
+            : _tls is { Error: not 0 } or { WantsRenegotiation: true } ? RelayEnd.ClientBroken
+            : RelayEnd.ClientReset);
         return false;
     }
 

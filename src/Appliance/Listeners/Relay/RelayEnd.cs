@@ -39,6 +39,21 @@ internal enum RelayEnd
     /// <summary>The PROXY header did not come within <c>proxy-timeout</c>.</summary>
     ProxyTimeout,
 
+    /// <summary>tls: the handshake failed, or the client left in its middle.</summary>
+    HandshakeFailed,
+
+    /// <summary>tls: the handshake was not done within <c>handshake-timeout</c>.</summary>
+    HandshakeTimeout,
+
+    /// <summary>tls: more than <c>max-handshakes</c> or <c>max-handshakes-per-source</c> at once.</summary>
+    TooManyHandshakes,
+
+    /// <summary>tls: the client's side ended without saying so inside TLS, so that bytes may be missing; the server gets RST.</summary>
+    ClientTruncated,
+
+    /// <summary>tls: the client sent what is not TLS, not authentic, or a renegotiation.</summary>
+    ClientBroken,
+
     /// <summary>The node stops, or has lost the service.</summary>
     ListenerStopped,
 }

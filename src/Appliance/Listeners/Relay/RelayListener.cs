@@ -2,6 +2,7 @@ using System.Net;
 using Appliance.Backends;
 using Appliance.Interop;
 using Appliance.Listeners.Connections;
+using Appliance.Listeners.Tls;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
 using Microsoft.Extensions.Logging;
@@ -31,13 +32,15 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     /// <param name="options">Valid.</param>
     /// <param name="pool">Where connections go; its loop is the same.</param>
     /// <param name="logger">One line per connection.</param>
-    public RelayListener(EventLoop loop, RelayOptions options, BackendPool pool, ILogger? logger = null)
+    /// <param name="tls">Terminates TLS first; belongs to the listener from now on. Null: bytes pass as they are.</param>
+    public RelayListener(EventLoop loop, RelayOptions options, BackendPool pool, ILogger? logger = null, TlsServer? tls = null)
     {
+        Tls = tls;
         Loop = loop;
         Options = options;
         Pool = pool;
         _logger = logger ?? NullLogger.Instance;
-        Memory = new ConnectionMemory(options.MemoryBytes, options.MaxClients);
+        Memory = tls is null ? new ConnectionMemory(options.MemoryBytes, options.MaxClients) : new ConnectionMemory(options.MemoryBytes, 2 * options.MaxClients, TlsOutput.ClearBytes);
         Deadlines = new DeadlineWheel(loop.Now);
         loop.Add(this);
     }
@@ -47,6 +50,9 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
 
     /// <summary>Where connections go from now on.</summary>
     public BackendPool Pool { get; private set; }
+
+    /// <summary>What terminates TLS; null when nothing does.</summary>
+    public TlsServer? Tls { get; }
 
     /// <summary>What was counted so far.</summary>
     public RelayCounters Counters { get; } = new();
@@ -140,6 +146,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         EndAll(RelayEnd.ListenerStopped);
         Loop.Remove(this);
         Memory.Dispose();
+        Tls?.Dispose();
     }
 
     /// <summary>Counts a connection for its client; false when there are too many.</summary>
@@ -164,9 +171,9 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         Counters.Connections = _connections.Count;
         Counters.BytesFromClients += connection.BytesFromClient;
         Counters.BytesToClients += connection.BytesToClient;
-        if (reason is RelayEnd.TooManyOfSource or RelayEnd.ProxyHeaderBad or RelayEnd.ProxyTimeout)
+        if (reason is RelayEnd.TooManyOfSource or RelayEnd.ProxyHeaderBad or RelayEnd.ProxyTimeout or RelayEnd.HandshakeFailed or RelayEnd.HandshakeTimeout or RelayEnd.TooManyHandshakes)
         {
-            Refuse(reason, client);
+            Refuse(reason, client, connection.Tls);
             return;
         }
         Counters.Count(reason);
@@ -175,12 +182,12 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         RelayLog.Ended(_logger, Options.Name, client.ToEndPoint().ToString(), server, duration.TotalSeconds, connection.BytesFromClient, connection.BytesToClient, RelayLog.Describe(reason));
     }
 
-    private void Refuse(RelayEnd reason, in SocketAddressBytes client)
+    private void Refuse(RelayEnd reason, in SocketAddressBytes client, TlsConnection? tls = null)
     {
         Counters.Count(reason);
         _refusals++;
         if (Loop.Now - _refusalsLoggedAt < RefusalLogInterval) return;
-        if (_logger.IsEnabled(LogLevel.Warning)) RelayLog.Refused(_logger, Options.Name, _refusals, client.ToEndPoint().ToString(), RelayLog.Describe(reason));
+        if (_logger.IsEnabled(LogLevel.Warning)) RelayLog.Refused(_logger, Options.Name, _refusals, client.ToEndPoint().ToString(), reason == RelayEnd.HandshakeFailed ? $"{RelayLog.Describe(reason)}: {tls!.DescribeError()}" : RelayLog.Describe(reason));
         _refusalsLoggedAt = Loop.Now;
         _refusals = 0;
     }

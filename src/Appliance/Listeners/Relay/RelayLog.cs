@@ -32,6 +32,11 @@ internal static partial class RelayLog
         RelayEnd.ProxyUntrusted => "the source is not in trust-proxy",
         RelayEnd.ProxyHeaderBad => "the PROXY header is missing or malformed",
         RelayEnd.ProxyTimeout => "the PROXY header did not come in time",
+        RelayEnd.HandshakeFailed => "the TLS handshake failed",
+        RelayEnd.HandshakeTimeout => "the TLS handshake took longer than handshake-timeout",
+        RelayEnd.TooManyHandshakes => "max-handshakes or max-handshakes-per-source is reached",
+        RelayEnd.ClientTruncated => "the client's side ended in the middle of TLS",
+        RelayEnd.ClientBroken => "the client broke the rules of TLS",
         RelayEnd.ListenerStopped => "the listener stopped",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
     };

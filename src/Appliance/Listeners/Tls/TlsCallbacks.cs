@@ -1,0 +1,105 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Appliance.Interop;
+
+namespace Appliance.Listeners.Tls;
+
+/// <summary>
+/// What OpenSSL calls while it works for a connection. Runs on the thread that called OpenSSL, for <see cref="TlsConnection.Current"/>; an exception would end the
+/// process, so nothing here throws.
+/// </summary>
+internal static unsafe class TlsCallbacks
+{
+    private const int StreamType = 0x400;       // BIO_TYPE_SOURCE_SINK
+    private const int RetryFlags = 0x0f, RetryRead = 0x01 | 0x08;
+    private const int ControlFlush = 11;        // BIO_CTRL_FLUSH
+    private const int AlertWritten = 0x4008;    // SSL_CB_WRITE_ALERT
+    private const int NoRenegotiationAlert = 1 << 8 | 100; // level warning, no_renegotiation
+
+    /// <summary>The stream between OpenSSL and a <see cref="TlsConnection"/>. Made once, never freed.</summary>
+    internal static nint StreamMethod { get; } = MakeStreamMethod();
+
+    /// <summary>Makes a server's context call back.</summary>
+    internal static void Install(SslContextHandle context, TlsSettings settings)
+    {
+        OpenSsl.SSL_CTX_callback_ctrl(context, OpenSsl.CtrlServerNameCallback, (delegate* unmanaged<nint, int*, void*, int>)&OnServerName);
+        OpenSsl.SSL_CTX_callback_ctrl(context, OpenSsl.CtrlStatusCallback, (delegate* unmanaged<nint, void*, int>)&OnStatusRequest);
+        OpenSsl.SSL_CTX_set_info_callback(context, &OnInformation);
+        if (settings.Alpn.Count > 0) OpenSsl.SSL_CTX_set_alpn_select_cb(context, &OnAlpn, null);
+    }
+
+    private static nint MakeStreamMethod()
+    {
+        nint method = OpenSsl.BIO_meth_new(OpenSsl.BIO_get_new_index() | StreamType, "connection");
+        if (method == 0) throw OpenSslException.Take("cannot prepare TLS");
+        OpenSsl.BIO_meth_set_read(method, &OnRead);
+        OpenSsl.BIO_meth_set_write(method, &OnWrite);
+        OpenSsl.BIO_meth_set_ctrl(method, &OnControl);
+        return method;
+    }
+
+    [UnmanagedCallersOnly]
+    private static int OnRead(nint stream, byte* destination, int length)
+    {
+        OpenSsl.BIO_clear_flags(stream, RetryFlags);
+        int given = TlsConnection.Current.GiveInput(destination, length);
+        if (given == -Sockets.TryAgain) OpenSsl.BIO_set_flags(stream, RetryRead);
+        return Math.Max(given, -1);
+    }
+
+    [UnmanagedCallersOnly]
+    private static int OnWrite(nint stream, byte* source, int length)
+    {
+        OpenSsl.BIO_clear_flags(stream, RetryFlags);
+        return TlsConnection.Current.TakeOutput(new ReadOnlySpan<byte>(source, length)) ? length : -1;
+    }
+
+    [UnmanagedCallersOnly]
+    private static long OnControl(nint stream, int command, long number, void* pointer) => command == ControlFlush ? 1 : 0;
+
+    [UnmanagedCallersOnly]
+    private static int OnServerName(nint connection, int* alert, void* argument)
+    {
+        ReadOnlySpan<byte> name = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(OpenSsl.SSL_get_servername(connection, 0));
+        if (name.IsEmpty || TlsConnection.Current.Server!.Contexts.Find(name) is not { } context) return OpenSsl.ExtensionNoAck;
+        OpenSsl.SSL_set_SSL_CTX(connection, context);
+        return OpenSsl.ExtensionOk;
+    }
+
+    [UnmanagedCallersOnly]
+    private static int OnStatusRequest(nint connection, void* argument)
+    {
+        TlsServer server = TlsConnection.Current.Server!;
+        ReadOnlySpan<byte> response = server.Contexts.OcspResponseOf(OpenSsl.SSL_get_certificate(connection));
+        byte* copy = response.IsEmpty ? null : OpenSsl.CRYPTO_malloc((nuint)response.Length, null, 0);
+        if (copy == null) return OpenSsl.ExtensionNoAck;
+        response.CopyTo(new Span<byte>(copy, response.Length));
+        OpenSsl.SSL_ctrl(connection, OpenSsl.CtrlSetStatusResponse, response.Length, copy); // frees it
+        server.Counters.StapledResponses++;
+        return OpenSsl.ExtensionOk;
+    }
+
+    [UnmanagedCallersOnly]
+    private static int OnAlpn(nint connection, byte** chosen, byte* chosenLength, byte* offered, uint offeredBytes, void* argument)
+    {
+        foreach (byte[] protocol in TlsConnection.Current.Server!.Contexts.AlpnProtocols)
+        {
+            for (uint at = 0; at < offeredBytes; at += 1u + offered[at])
+            {
+                if (!new ReadOnlySpan<byte>(offered + at + 1, offered[at]).SequenceEqual(protocol)) continue;
+                *chosen = offered + at + 1; // in the hello, which outlives this call
+                *chosenLength = offered[at];
+                return OpenSsl.ExtensionOk;
+            }
+        }
+        return OpenSsl.ExtensionAlertFatal; // RFC 7301, 3.2
+    }
+
+    [UnmanagedCallersOnly]
+    private static void OnInformation(nint connection, int where, int value)
+    {
+        if (where != AlertWritten || value != NoRenegotiationAlert) return;
+        TlsConnection.Current.WantsRenegotiation = true;
+        if (TlsConnection.Current.Server is { } server) server.Counters.Renegotiations++;
+    }
+}

@@ -1,0 +1,33 @@
+namespace Appliance.Listeners.Tls;
+
+/// <summary>What a TLS listener did. Every field is a metric (docs/operations.md). Loop thread.</summary>
+internal sealed class TlsCounters
+{
+    /// <summary>Handshakes under way.</summary>
+    public int Handshaking;
+
+    /// <summary>Handshakes that began a TLS 1.2 session.</summary>
+    public long FullTls12;
+
+    /// <summary>Handshakes that began a TLS 1.3 session.</summary>
+    public long FullTls13;
+
+    /// <summary>Handshakes that resumed a TLS 1.2 session.</summary>
+    public long ResumedTls12;
+
+    /// <summary>Handshakes that resumed a TLS 1.3 session.</summary>
+    public long ResumedTls13;
+
+    /// <summary>Renegotiations that clients asked for; each ends its connection.</summary>
+    public long Renegotiations;
+
+    /// <summary>Stapled OCSP responses sent.</summary>
+    public long StapledResponses;
+
+    /// <summary>Counts a handshake that has ended well.</summary>
+    public void Count(bool isTls13, bool resumed)
+    {
+        ref long counter = ref isTls13 ? ref (resumed ? ref ResumedTls13 : ref FullTls13) : ref (resumed ? ref ResumedTls12 : ref FullTls12);
+        counter++;
+    }
+}

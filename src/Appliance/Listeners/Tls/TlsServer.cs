@@ -1,0 +1,57 @@
+using Appliance.Interop;
+using Appliance.Listeners.Connections;
+using Appliance.Listeners.Relay;
+
+namespace Appliance.Listeners.Tls;
+
+/// <summary>The TLS of one listener: the contexts in force, its limits, its counters. Loop thread, or any thread before the loop runs.</summary>
+internal sealed class TlsServer : IDisposable
+{
+    private readonly SourceCounts _sources = new();
+
+    /// <param name="contexts">Belong to it from now on.</param>
+    internal TlsServer(TlsContexts contexts) => Contexts = contexts;
+
+    /// <summary>For handshakes from now on.</summary>
+    internal TlsContexts Contexts { get; private set; }
+
+    /// <summary>What was counted so far.</summary>
+    internal TlsCounters Counters { get; } = new();
+
+    /// <summary>Where connections put what they are about to send; one for all, for nothing stays in it.</summary>
+    internal TlsOutput Output { get; } = new();
+
+    /// <summary>Puts others in force; connections keep those that they began with.</summary>
+    internal void Use(TlsContexts contexts)
+    {
+        TlsContexts before = Contexts;
+        Contexts = contexts;
+        before.Dispose();
+    }
+
+    /// <summary>Counts a handshake that begins; false, with nothing done, when there are too many.</summary>
+    internal bool TryBegin(in SocketAddressBytes client)
+    {
+        if (Counters.Handshaking >= Contexts.Settings.MaxHandshakes || !_sources.TryAdd(client, Contexts.Settings.MaxHandshakesPerSource)) return false;
+        Counters.Handshaking++;
+        return true;
+    }
+
+    /// <summary>A handshake that began has ended, well or not.</summary>
+    internal void End(in SocketAddressBytes client)
+    {
+        Counters.Handshaking--;
+        _sources.Remove(client);
+    }
+
+    /// <summary>TLS over an accepted connection.</summary>
+    /// <exception cref="OpenSslException">Out of memory.</exception>
+    internal TlsConnection Accept(TcpConnection socket, ConnectionMemory memory) => new(socket, memory, Output, Contexts.Default, this);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Contexts.Dispose();
+        Output.Dispose();
+    }
+}
