@@ -46,6 +46,7 @@ internal sealed class GroupSimulation : IDisposable
             _nodes[i] = new SimulatedNode(i, plan.Options, _queue, _network, clock, _random.Fork(), plan.SocketCapacity) { LifeEnded = _world.Totals.Add };
         }
         _world.Nodes = _nodes;
+        _network.Observer = (node, datagram) => GroupChecks.Window(_nodes[node], datagram, plan);
         SimulationRandom chance = _random.Fork();
         _faults = new FaultInjector(FaultPlan.Make(plan, chance), _world, StartNode, chance);
     }

@@ -140,8 +140,20 @@ public sealed class Repairing
         group.Run(milliseconds: 0.15);
         group.Kill(group["a"]);
         group.Loses = static _ => false;
-        group.Run(milliseconds: 500);
+        Assert.True(group.RunUntil(() => group["b"].Changes.Contains(("a", MemberChange.Suspected)), 500));
+        group.Run(milliseconds: 40);                                          // it tells the others at once, not with its next report of a quiet stream
         Assert.All((string[])["b", "c", "d"], n => Assert.Equal(["all", "only b"], group[n].Messages("a")));
+    }
+
+    [Fact]
+    public void Who_alone_hears_nothing_of_a_living_sender_gets_its_stream_from_the_others()     // P-66: it cannot ask for what it does not know of
+    {
+        using var group = TestGroup.Of(3);
+        group.Loses = static p => p.From.Name == "a" && p.To.Name == "b";
+        group["a"].PublishNow("x");
+        Assert.True(group.RunUntil(() => group["b"].Changes.Contains(("a", MemberChange.Suspected)), 500));
+        group.Run(milliseconds: 40);
+        Assert.Equal(["x"], group["b"].Messages("a"));
     }
 
     [Fact]

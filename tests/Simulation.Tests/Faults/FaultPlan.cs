@@ -8,6 +8,7 @@ internal static class FaultPlan
 {
     private const long Millisecond = 1_000_000;
     private const long FirstFault = 1_000 * Millisecond;
+    private const long LastGasp = 100 * Millisecond;
 
     /// <summary>The faults of a plan, in no order.</summary>
     internal static List<Fault> Make(SimulationPlan plan, SimulationRandom random)
@@ -33,7 +34,18 @@ internal static class FaultPlan
         for (int i = 0; i < plan.Faults; i++)
         {
             long from = FirstFault + i * slot + random.Between(0L, 500 * Millisecond);
-            faults.Add(new Fault(kind, from, from + random.Between(leastMilliseconds, mostMilliseconds) * Millisecond, random.Below(plan.Nodes), 0));
+            Fault fault = new(kind, from, from + random.Between(leastMilliseconds, mostMilliseconds) * Millisecond, random.Below(plan.Nodes), 0);
+            faults.Add(fault);
+            if (kind == FaultKind.Crash) AddLastGasp(plan, fault, faults);
+        }
+    }
+
+    // Who dies loses much of what it sends last. The others then differ in what they hold of it, and in what they have only heard of. It is shorter than any lag timeout: nobody is ejected for it.
+    private static void AddLastGasp(SimulationPlan plan, Fault crash, List<Fault> faults)
+    {
+        for (int node = 0; node < plan.Nodes; node++)
+        {
+            if (node != crash.Node) faults.Add(new Fault(FaultKind.Storm, crash.From - LastGasp, crash.From, crash.Node, node));
         }
     }
 

@@ -1,6 +1,6 @@
 namespace Appliance.Tests.Simulation.Mutations;
 
-/// <summary>The mutations of src/Multicast: each breaks one rule of docs/protocol.md.</summary>
+/// <summary>The mutations of src/Multicast: each breaks one rule of docs/protocol.md. A rule that only saves time has its test in tests/Multicast.Tests instead: no invariant here knows how fast is fast.</summary>
 internal static class EngineMutations
 {
     private const string Protocol = "src/Multicast/Protocol/";
@@ -98,5 +98,17 @@ internal static class EngineMutations
         new("A receiver begins one too late", Protocol + "StreamSender.cs",
             ": _open;\n",
             ": _open + 1;\n"),
+        new("The flow window is unlimited", Protocol + "FlowControl.cs",
+            "_sender.FlowLimit = limit;",
+            "_sender.FlowLimit = ulong.MaxValue;"),
+        new("The repair window is unlimited", Protocol + "StreamSender.cs",
+            "HasRoom => Unstable < _context.Options.WindowDatagrams && ",
+            "HasRoom => "),
+        new("A leaver is let go before its stream is complete", Protocol + "Membership.cs",
+            "if (peer.Leaving && receiver.IsComplete && ",
+            "if (peer.Leaving && ", PlanKind.Leaves),
+        new("Survivors do not learn where a dead stream ends", Protocol + "OrphanRepair.cs",
+            "if (stream.Orphaned) receiver.OnAnnounced",
+            "if (stream.Orphaned && now.Nanoseconds < 0) receiver.OnAnnounced", PlanKind.Crashes),
     ];
 }

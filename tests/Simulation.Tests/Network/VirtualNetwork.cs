@@ -65,6 +65,9 @@ internal sealed class VirtualNetwork
     /// <summary>What happened to datagrams.</summary>
     internal NetworkCounters Counters { get; } = new();
 
+    /// <summary>Sees what a node sends to the group: the node, one datagram.</summary>
+    internal Action<int, ReadOnlySpan<byte>>? Observer { get; set; }
+
     /// <summary>Address of a node's unicast socket.</summary>
     internal IPEndPoint EndPointOf(int node) => _endPoints[node];
 
@@ -103,6 +106,7 @@ internal sealed class VirtualNetwork
     /// <summary>Sends one datagram to every other node's heartbeat socket one by one, as <c>transport = unicast</c> does.</summary>
     internal void SendToEach(int source, ReadOnlySpan<byte> datagram, SocketKind socket)
     {
+        Observer?.Invoke(source, datagram);
         int slot = Packets.Rent(source, toGroup: false, datagram);
         Packets[slot].References++;
         for (int node = 0; node < NodeCount; node++)
@@ -114,6 +118,7 @@ internal sealed class VirtualNetwork
 
     private void SendOneToGroup(int source, ReadOnlySpan<byte> datagram, SocketKind socket)
     {
+        Observer?.Invoke(source, datagram);
         int slot = Packets.Rent(source, toGroup: true, datagram);
         Packets[slot].References++;
         for (int node = 0; node < NodeCount; node++)

@@ -1,5 +1,6 @@
 using Appliance.Multicast;
 using Appliance.Multicast.Protocol;
+using Appliance.Multicast.Wire;
 using Appliance.Tests.Simulation.Nodes;
 
 namespace Appliance.Tests.Simulation.Oracle;
@@ -17,6 +18,20 @@ internal static class GroupChecks
         long bound = slots * (options.DatagramBytes + DatagramOverheadBytes) + (long)options.MaxMessageBytes * 2 * plan.Nodes + (1 << 20);
         if (node.Engine.MemoryBytes > bound) throw new InvariantViolation($"{node.Name} holds {node.Engine.MemoryBytes} B, more than {bound} B");
         if (node.Members.Count > plan.Nodes) throw new InvariantViolation($"{node.Name} has {node.Members.Count} members in a group of {plan.Nodes}");
+    }
+
+    /// <summary>A sender has no more under way to a member that it waits for than the member has room for.</summary>
+    internal static void Window(SimulatedNode sender, ReadOnlySpan<byte> datagram, SimulationPlan plan)
+    {
+        if (DatagramHeader.TryParse(datagram, out DatagramHeader header) != DropReason.None || header.Type != DatagramType.Data) return;
+        IReadOnlyList<GroupMember> members = sender.Members;
+        for (int i = 0; i < members.Count; i++)
+        {
+            GroupMember member = members[i];
+            bool hasReported = member.ReceivedThrough > 0;
+            if (member.WaitedFor && hasReported && header.Counter > member.ReceivedThrough + (ulong)plan.Options.ReceiveWindowDatagrams)
+                throw new InvariantViolation($"{sender.Name} sends {header.Counter} although {member.Name} has told it only of {member.ReceivedThrough} and has room for {plan.Options.ReceiveWindowDatagrams}");
+        }
     }
 
     /// <summary>What keeps the group from being one whole; null when nothing does.</summary>
