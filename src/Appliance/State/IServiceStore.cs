@@ -54,7 +54,7 @@ public interface IStoreVisitor
 /// <summary>What a listener hears from the store, on the loop thread.</summary>
 public interface IStoreObserver
 {
-    /// <summary><see cref="IServiceStore.ResolvedThrough"/> advanced: replies gated by tickets up to it may leave.</summary>
+    /// <summary>Something was acknowledged: replies whose dependency <see cref="IServiceStore.IsResolved"/> may leave.</summary>
     void OnResolved();
 
     /// <summary>Writing was refused with <see cref="WriteRefusal.Busy"/> and may be tried again.</summary>
@@ -67,9 +67,9 @@ public interface IStoreObserver
 /// <summary>
 /// The keys of one service on this node, as listeners use them. Loop thread only; never blocks.
 /// <para>
-/// A write is applied here at once and published to the group; a reply that depends on it may leave only when
-/// <see cref="ResolvedThrough"/> has reached its ticket (ARCHITECTURE 3, step 5). Use: set <see cref="Dependency"/> to 0, run a command, then gate the
-/// reply by <see cref="Dependency"/> if it is above <see cref="ResolvedThrough"/>. Reads of records that are still pending raise it too.
+/// A write is applied here at once and published to the group; a reply that depends on it may leave only when so many members have applied it as its
+/// class asks (ARCHITECTURE 3, step 5). Use: set <see cref="Dependency"/> to none, run a command, then gate the reply by <see cref="Dependency"/> until
+/// <see cref="IsResolved"/>. Reads of records that are still pending add to it too.
 /// </para>
 /// <para>Write methods must be preceded by <see cref="CheckWrite"/> for each key (all keys of a batch before its first write); then they cannot fail.</para>
 /// </summary>
@@ -93,10 +93,13 @@ public interface IServiceStore
     /// <summary>Live keys (a hash counts once).</summary>
     long KeyCount { get; }
 
-    /// <summary>Largest ticket that the operations since it was set to 0 depend on; 0 when nothing is pending.</summary>
-    ulong Dependency { get; set; }
+    /// <summary>What the operations since it was set to none depend on; none when nothing is pending.</summary>
+    WriteDependency Dependency { get; set; }
 
-    /// <summary>Every ticket up to and including this one is acknowledged as its class asks.</summary>
+    /// <summary>Whether everything that a reply depends on is acknowledged as its class asks. One class never waits for what another asks for.</summary>
+    bool IsResolved(WriteDependency dependency);
+
+    /// <summary>Every ticket up to and including this one is acknowledged as its class asks: the least that any class has reached.</summary>
     ulong ResolvedThrough { get; }
 
     /// <summary>Ticket of the newest write, acknowledged or not (for WAIT).</summary>

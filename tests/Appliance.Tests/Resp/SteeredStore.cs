@@ -48,9 +48,11 @@ internal sealed class SteeredStore(IServiceStore inner) : IServiceStore
 
     public long KeyCount => inner.KeyCount;
 
-    public ulong Dependency { get; set; }
+    public WriteDependency Dependency { get; set; }
 
     public ulong ResolvedThrough => _acknowledges ? inner.LastTicket : _resolvedThrough;
+
+    public bool IsResolved(WriteDependency dependency) => dependency.Ticket <= ResolvedThrough;
 
     public ulong LastTicket => inner.LastTicket;
 
@@ -151,7 +153,7 @@ internal sealed class SteeredStore(IServiceStore inner) : IServiceStore
     private void Note()
     {
         Writes++;
-        Dependency = inner.LastTicket;
+        Dependency = Dependency.With(inner.LastTicket, RecordClass.Application);
     }
 
     private bool Noting(bool written)
@@ -162,7 +164,7 @@ internal sealed class SteeredStore(IServiceStore inner) : IServiceStore
 
     private bool Noting(bool found, ulong version)
     {
-        if (found && !_acknowledges && version > _resolvedThrough) Dependency = Math.Max(Dependency, version);
+        if (found && !_acknowledges && version > _resolvedThrough) Dependency = Dependency.With(version, RecordClass.Application);
         return found;
     }
 }

@@ -14,20 +14,20 @@ internal sealed class MirrorClient : IStoreObserver
     private readonly MirrorApplication _member;
     private readonly MirrorWorld _world;
     private readonly Queue<ulong> _offers = new();
-    private readonly Queue<Waiting> _unanswered = new();
+    private readonly List<Waiting> _unanswered = [];
     private readonly List<Write> _written = [];
     private bool _isBusy;
     private long _busyAt;
 
     internal MirrorClient(MirrorApplication member, MirrorWorld world) => (_member, _world) = (member, world);
 
-    private readonly record struct Waiting(ulong Ticket, long Deadline, Write[] Writes);
+    private readonly record struct Waiting(WriteDependency Dependency, long Deadline, Write[] Writes);
 
     /// <summary>Operations that were not begun.</summary>
     internal int Offered => _offers.Count;
 
     /// <summary>When something must happen at the latest.</summary>
-    internal long NextDeadline => _offers.Count > 0 && !_isBusy && Store.IsPrimary ? 0 : _unanswered.TryPeek(out Waiting first) ? first.Deadline : long.MaxValue;
+    internal long NextDeadline => _offers.Count > 0 && !_isBusy && Store.IsPrimary ? 0 : _unanswered.Count > 0 ? _unanswered[0].Deadline : long.MaxValue;
 
     private ServiceStore Store => _member.Service.Store;
 
@@ -49,9 +49,10 @@ internal sealed class MirrorClient : IStoreObserver
             _offers.Dequeue();
         }
         OnResolved();
-        while (_unanswered.TryPeek(out Waiting first) && first.Deadline <= time)
+        while (_unanswered.Count > 0 && _unanswered[0] is var first && first.Deadline <= time)
         {
-            _unanswered.Dequeue();
+            _unanswered.RemoveAt(0);
+            CheckUnacknowledged(first);
             _world.MirrorTotals.OutcomeUnknown++;
         }
     }
@@ -78,10 +79,18 @@ internal sealed class MirrorClient : IStoreObserver
     /// <inheritdoc/>
     public void OnResolved()
     {
-        while (_unanswered.TryPeek(out Waiting first) && first.Ticket <= Store.ResolvedThrough)
+        for (int i = 0; i < _unanswered.Count;)
         {
-            _unanswered.Dequeue();
-            Answer(first.Writes);
+            Waiting waiting = _unanswered[i];
+            if (Store.IsResolved(waiting.Dependency))
+            {
+                _unanswered.RemoveAt(i);
+                Answer(waiting.Writes);
+            }
+            else
+            {
+                i++;
+            }
         }
     }
 
@@ -103,17 +112,25 @@ internal sealed class MirrorClient : IStoreObserver
             CheckEnoughMembers(key, time);
         }
         if (refusal != WriteRefusal.None) return Refuse(refusal, time);
-        Store.Dependency = 0;
+        Store.Dependency = default;
         ulong before = Store.LastTicket;
         _member.Group.InOperation = true;
         operation.Run(Store, _member.Node.WallMilliseconds);
         _member.Group.InOperation = false;
         _world.MirrorTotals.Operations++;
         CollectWritten(operation, before);
-        ulong ticket = Store.Dependency;
-        if (ticket <= Store.ResolvedThrough) Answer(_written.ToArray());
-        else _unanswered.Enqueue(new Waiting(ticket, time + Store.AcknowledgementTimeout.Ticks * 100, _written.ToArray()));
+        WriteDependency dependency = Store.Dependency;
+        if (Store.IsResolved(dependency)) Answer(_written.ToArray());
+        else _unanswered.Add(new Waiting(dependency, time + Store.AcknowledgementTimeout.Ticks * 100, _written.ToArray()));
         return true;
+    }
+
+    // Whatever other classes wait for: who has what his own class asks for is told so.
+    private void CheckUnacknowledged(Waiting waiting)
+    {
+        int acknowledged = Store.AcknowledgedBy(waiting.Dependency.Ticket);
+        if (Store.IsPrimary && waiting.Writes.Length > 0 && waiting.Writes.All(write => Promise(write.Key, out int copies) && copies <= acknowledged))
+            throw new InvariantViolation($"{_member.Life} does not answer for {waiting.Writes[0]}, which {acknowledged} others have acknowledged");
     }
 
     private bool Refuse(WriteRefusal refusal, long time)

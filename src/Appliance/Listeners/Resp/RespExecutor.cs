@@ -91,7 +91,7 @@ internal sealed class RespExecutor : IStoreObserver, IDisposable
         Client = client;
         Output.Protocol = client.Protocol;
         int mark = Output.BeginReply();
-        Store.Dependency = 0;
+        Store.Dependency = default;
         ExecutionOutcome outcome = Dispatch(arguments, refuseIfBusy);
         if (outcome == ExecutionOutcome.Busy) return outcome;
         Counters.Commands++;

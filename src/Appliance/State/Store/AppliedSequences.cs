@@ -9,6 +9,7 @@ internal sealed class AppliedSequences
     private const int MaxMembers = 64;
 
     private readonly ulong[] _applied = new ulong[MaxMembers];
+    private int _most;
 
     /// <summary>Members of the set that can acknowledge.</summary>
     internal int Count { get; private set; }
@@ -37,6 +38,19 @@ internal sealed class AppliedSequences
             }
             _applied[at] = member.AppliedThrough;
         }
+        _most = set?.Length ?? Count;
+    }
+
+    /// <summary>Whether as many have applied a sequence as a class asks for.</summary>
+    /// <param name="demand">What it asks for.</param>
+    /// <param name="streamSequence">The sequence.</param>
+    /// <param name="isShort">The set has fewer members than that.</param>
+    internal bool Meet(AcknowledgementDemand demand, ulong streamSequence, out bool isShort)
+    {
+        int needed = demand.Acknowledgements;
+        isShort = needed > _most;
+        if (isShort && demand.AcceptsWhenShort) needed = _most;
+        return needed == 0 || (needed <= Count && By(needed) >= streamSequence);
     }
 
     /// <summary>A member that is there, holds the complete state, and belongs to a set.</summary>

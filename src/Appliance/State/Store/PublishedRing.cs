@@ -62,11 +62,8 @@ internal sealed class PublishedRing
         /// <summary>Totals with it.</summary>
         internal Totals Through;
 
-        /// <summary>The most acknowledgements that one of its writes asks for.</summary>
-        internal int Acknowledgements;
-
-        /// <summary>None of its writes insists when there are too few members; true also when none asks for any.</summary>
-        internal bool AcceptsWhenShort;
+        /// <summary>What the classes of its writes ask for.</summary>
+        internal AcknowledgementDemands Demands;
     }
 
     /// <summary>Entries held.</summary>
@@ -84,30 +81,31 @@ internal sealed class PublishedRing
     /// <summary>Absolute number after the newest entry.</summary>
     internal ulong End => _end;
 
+    /// <summary>The newest ticket that was completed; 0 before the first.</summary>
+    internal ulong NewestTicket => _end == _first ? _forgottenTicket : this[_end - 1].Ticket;
+
     /// <summary>An entry by its absolute number.</summary>
     internal ref readonly Entry this[ulong number] => ref _entries[number & (ulong)(_entries.Length - 1)];
 
     /// <summary>Counts a record that the next <see cref="Complete"/> covers.</summary>
     internal void Add(RecordClass recordClass, int bytes) => _totals.Add(recordClass, bytes);
 
-    /// <summary>Everything counted so far completes with a sequence of the stream.</summary>
-    /// <param name="droppable">Number of the first entry that may not be forgotten to make room.</param>
+    /// <summary>Everything counted so far completes with a sequence of the stream. When the ring is full, its oldest entry is forgotten.</summary>
     /// <param name="entry">What is known of it but the totals.</param>
-    internal void Complete(ulong droppable, in Entry entry)
+    internal void Complete(in Entry entry)
     {
         if (_end != _first)
         {
             ref Entry last = ref _entries[(_end - 1) & (ulong)(_entries.Length - 1)];
-            if (last.StreamSequence == entry.StreamSequence && (_end - 1 >= droppable || entry.Acknowledgements == 0))
+            if (last.StreamSequence == entry.StreamSequence)
             {
                 last.Ticket = entry.Ticket;
                 last.Through = _totals;
-                last.AcceptsWhenShort &= entry.AcceptsWhenShort;
-                last.Acknowledgements = Math.Max(last.Acknowledgements, entry.Acknowledgements);
+                last.Demands = last.Demands.With(entry.Demands);
                 return;
             }
         }
-        if (IsFull && _first < droppable) Forget();
+        if (IsFull) Forget();
         _entries[_end & (ulong)(_entries.Length - 1)] = entry with { Through = _totals };
         _end++;
     }
@@ -140,7 +138,7 @@ internal sealed class PublishedRing
         return number == _end ? Timestamp.Never : this[number].At;
     }
 
-    /// <summary>The sequence of the stream that completes a ticket; 0 when it is older than what is held.</summary>
+    /// <summary>The sequence of the stream that completes a ticket; that of the newest forgotten entry when it is older than what is held.</summary>
     internal ulong SequenceOf(ulong ticket)
     {
         ulong low = _first, high = _end;
@@ -150,8 +148,8 @@ internal sealed class PublishedRing
             if (this[middle].Ticket < ticket) low = middle + 1;
             else high = middle;
         }
-        if (low == _end) return _end == _first ? 0 : this[_end - 1].StreamSequence;
-        return low == _first && ticket <= _forgottenTicket ? 0 : this[low].StreamSequence;
+        if (low == _end) return _end == _first ? _forgottenSequence : this[_end - 1].StreamSequence;
+        return low == _first && ticket <= _forgottenTicket ? _forgottenSequence : this[low].StreamSequence;
     }
 
     private ulong FirstAfter(ulong streamSequence)

@@ -12,7 +12,7 @@ internal sealed class ServicePublisher
     /// <summary>Room kept free in the flow window beyond what a write says it needs: its encoding, the head of a new hash, and packing losses.</summary>
     internal const int WindowReserveBytes = 4096;
 
-    // 16,384 datagrams of 1,400 bytes are 22 MiB on the wire: more than a flow window lets be in flight on a fast network.
+    // 16,384 datagrams of 1,400 bytes are 22 MiB on the wire: more than a flow window lets be in flight on a fast network. Only a class that is short of members waits for older ones.
     private const int RingEntries = 16384;
 
     private readonly ServiceId _service;
@@ -23,16 +23,16 @@ internal sealed class ServicePublisher
     private byte[] _held;
     private int _heldBytes;
     private bool _inBatch;
-    private int _batchAcknowledgements;
-    private bool _batchAccepts;
-    private ulong _firstPending;
+    private readonly ClassProgress[] _classes;
+    private AcknowledgementDemands _batchDemands;
     private RecordVersion _last;
     private bool _markWanted;
     private readonly Queue<Waiting> _waiting = new();
     private ulong _completedTicket;
+    private long _acceptedShort;
 
     /// <summary>A message that the group refused although its size was asked for before: a command may write more than it announced (APPEND to a long value).</summary>
-    private readonly record struct Waiting(byte[] Message, PublishOptions Options, bool Completes, ulong Ticket, int Acknowledgements, bool AcceptsWhenShort);
+    private readonly record struct Waiting(byte[] Message, PublishOptions Options, bool Completes, ulong Ticket, AcknowledgementDemands Demands);
 
     /// <param name="service">Whose writes.</param>
     /// <param name="group">Null for a node alone.</param>
@@ -45,6 +45,7 @@ internal sealed class ServicePublisher
         Policies = policies;
         _scratch = new byte[maxRecordBytes];
         _held = new byte[maxRecordBytes];
+        _classes = [.. Enum.GetValues<RecordClass>().Select(recordClass => new ClassProgress(_ring, recordClass))];
     }
 
     /// <summary>What each class asks for; replaced at a reload.</summary>
@@ -71,29 +72,49 @@ internal sealed class ServicePublisher
     /// <summary>The version of the newest write.</summary>
     internal RecordVersion Last => _last;
 
-    /// <summary>Every ticket up to this one is acknowledged as its class asks.</summary>
-    internal ulong ResolvedThrough { get; private set; }
+    /// <summary>Every ticket up to this one is acknowledged as its class asks. Later ones may be, too: see <see cref="IsResolved"/>.</summary>
+    internal ulong ResolvedThrough
+    {
+        get
+        {
+            if (_group is null) return _last.Value;
+            ulong through = ulong.MaxValue;
+            foreach (ClassProgress progress in _classes) through = Math.Min(through, progress.ResolvedThrough);
+            return through;
+        }
+    }
 
     /// <summary>Records published since the start.</summary>
     internal long PublishedRecords => _ring.Published.Records;
 
-    /// <summary>Datagrams with writes that were answered although fewer members than their class asks for could acknowledge them (<c>when-short = accept</c>).</summary>
-    internal long AcceptedShort { get; private set; }
+    /// <summary>Datagrams with writes that were answered although fewer members than their class asks for could acknowledge them (<c>when-short = accept</c>), for each class.</summary>
+    internal long AcceptedShort => _acceptedShort;
 
-    /// <summary>Datagrams with writes that are published and not resolved.</summary>
-    internal long Pending => (long)(_ring.End - _firstPending);
+    /// <summary>Datagrams from the first whose writes are published and not resolved; those that are too many to be kept count as one.</summary>
+    internal long Pending => (long)(_ring.End - FirstPending) + (Array.Exists(_classes, static progress => progress.HoldsSome) ? 1 : 0);
+
+    private ulong FirstPending
+    {
+        get
+        {
+            ulong first = _ring.End;
+            foreach (ClassProgress progress in _classes) first = Math.Min(first, progress.Next);
+            return first;
+        }
+    }
 
     /// <summary>Begins a term: the next write has the version after this one.</summary>
     internal void StartAt(RecordVersion last)
     {
         _last = last;
-        if (Pending == 0) ResolvedThrough = last.Value;
+        if (Pending != 0) return;
+        foreach (ClassProgress progress in _classes) progress.StartAt(last.Value);
     }
 
     /// <summary>This node writes no more: what is not acknowledged never will be, and what was not published never is.</summary>
     internal void Abandon()
     {
-        _firstPending = _ring.End;
+        foreach (ClassProgress progress in _classes) progress.Abandon();
         _waiting.Clear();
         _markWanted = false;
         IsPaused = false;
@@ -101,7 +122,7 @@ internal sealed class ServicePublisher
 
     /// <summary>Whether a write of so many bytes can be published now.</summary>
     internal bool HasRoom(long bytes) =>
-        !IsPaused && (_group is null || (_waiting.Count == 0 && _group.PublishableBytes >= bytes + WindowReserveBytes && _ring.End - _firstPending < RingEntries - 1));
+        !IsPaused && (_group is null || (_waiting.Count == 0 && _group.PublishableBytes >= bytes + WindowReserveBytes));
 
     /// <summary>Whether fewer members than a class asks for could acknowledge a write now, and the class insists.</summary>
     internal bool IsTooShortFor(RecordClass recordClass)
@@ -123,7 +144,15 @@ internal sealed class ServicePublisher
 
     /// <summary>Whether a reply that depends on a record of this version and class must wait.</summary>
     internal bool IsPending(ulong version, RecordClass recordClass) =>
-        version > ResolvedThrough && version <= _last.Value && Policies.Of(recordClass).Acknowledgements > 0;
+        version > _classes[(int)recordClass].ResolvedThrough && version <= _last.Value && _group is not null && Policies.Of(recordClass).Acknowledgements > 0;
+
+    /// <summary>Whether all that a reply depends on is acknowledged as its classes ask.</summary>
+    internal bool IsResolved(WriteDependency dependency)
+    {
+        for (int i = 0; i < _classes.Length; i++)
+            if (dependency.Includes((RecordClass)i) && dependency.Ticket > _classes[i].ResolvedThrough) return false;
+        return true;
+    }
 
     /// <summary>The version for the next write.</summary>
     internal RecordVersion Stamp() => _last = _last.Next;
@@ -135,23 +164,18 @@ internal sealed class ServicePublisher
             _scratch, _service, header.Kind, header.Class, header.Tombstone, new RecordVersion(header.Version), header.ExpiryMilliseconds, key, value);
         _ring.Add(header.Class, bytes);
         Shared?.Advance(_last);
-        if (_group is null)
-        {
-            ResolvedThrough = _last.Value;
-            return;
-        }
+        if (_group is null) return;
         ClassPolicies.Policy policy = Policies.Of(header.Class);
         if (_inBatch)
         {
             SendHeld(PublishOptions.BatchContinues, completes: false);
             (_scratch, _held) = (_held, _scratch);
             _heldBytes = bytes;
-            _batchAcknowledgements = Math.Max(_batchAcknowledgements, policy.Acknowledgements);
-            if (policy.Acknowledgements > 0) _batchAccepts &= policy.AcceptsWhenShort;
+            _batchDemands = _batchDemands.With(header.Class, policy);
             return;
         }
         PublishOptions options = policy.Acknowledgements > 0 ? PublishOptions.AcknowledgeNow : PublishOptions.None;
-        Send(_scratch.AsSpan(0, bytes), options, true, policy.Acknowledgements, policy.Acknowledgements == 0 || policy.AcceptsWhenShort);
+        Send(_scratch.AsSpan(0, bytes), options, true, default(AcknowledgementDemands).With(header.Class, policy));
     }
 
     /// <summary>What follows belongs together.</summary>
@@ -160,8 +184,7 @@ internal sealed class ServicePublisher
         if (_inBatch) throw new InvalidOperationException("batches do not nest");
         _inBatch = true;
         _heldBytes = 0;
-        _batchAcknowledgements = 0;
-        _batchAccepts = true;
+        _batchDemands = default;
     }
 
     /// <summary>Publishes the last of what belongs together.</summary>
@@ -170,18 +193,13 @@ internal sealed class ServicePublisher
         if (!_inBatch) throw new InvalidOperationException("no batch was begun");
         _inBatch = false;
         if (_group is null || _heldBytes == 0) return;
-        SendHeld(_batchAcknowledgements > 0 ? PublishOptions.AcknowledgeNow : PublishOptions.None, completes: true);
+        SendHeld(_batchDemands.IsNone ? PublishOptions.None : PublishOptions.AcknowledgeNow, completes: true);
     }
 
     /// <summary>Publishes a message that is no record but has its place among the versions (the cut).</summary>
     internal void PublishControl(ReadOnlySpan<byte> message)
     {
-        if (_group is null)
-        {
-            ResolvedThrough = _last.Value;
-            return;
-        }
-        Send(message, PublishOptions.AcknowledgeNow, true, 0, true);
+        if (_group is not null) Send(message, PublishOptions.AcknowledgeNow, true, default);
     }
 
     /// <summary>Asks the members to report what they have applied; a mark is published only when something is not applied everywhere.</summary>
@@ -200,7 +218,7 @@ internal sealed class ServicePublisher
         {
             if (!_group!.TryPublish(waiting.Message, waiting.Options, out ulong sequence)) return;
             _waiting.Dequeue();
-            if (waiting.Completes) Complete(sequence, waiting.Ticket, waiting.Acknowledgements, waiting.AcceptsWhenShort);
+            if (waiting.Completes) Complete(sequence, waiting.Ticket, waiting.Demands);
         }
         if (_markWanted) RequestAcknowledgement();
     }
@@ -222,26 +240,18 @@ internal sealed class ServicePublisher
         (_waiting.Count == 0 || version.Value <= _completedTicket) && member.AppliedThrough >= _ring.SequenceOf(version.Value);
 
     /// <summary>Looks again at what the members have applied.</summary>
-    /// <returns>True when <see cref="ResolvedThrough"/> advanced.</returns>
+    /// <returns>True when something is resolved that was not.</returns>
     internal bool Resolve()
     {
         if (_group is null) return false;
-        ulong before = ResolvedThrough;
+        bool any = false;
         _applied.Collect(_group.Members, Committed);
         if (Announced is not null) _appliedByAnnounced.Collect(_group.Members, Announced);
-        while (_firstPending < _ring.End)
-        {
-            ref readonly PublishedRing.Entry entry = ref _ring[_firstPending];
-            if (AwaitsCommitment && entry.Acknowledgements > 0) break;
-            if (!IsResolved(_applied, Committed, entry, out bool isShort)) break;
-            if (Announced is not null && !IsResolved(_appliedByAnnounced, Announced, entry, out _)) break;
-            if (isShort) AcceptedShort++;
-            ResolvedThrough = entry.Ticket;
-            _firstPending++;
-        }
-        ulong appliedByAll = Announced is null ? _applied.ByAll : Math.Min(_applied.ByAll, _appliedByAnnounced.ByAll);
-        _ring.ForgetThrough(appliedByAll, _firstPending);
-        return ResolvedThrough != before;
+        AppliedSequences? announced = Announced is null ? null : _appliedByAnnounced;
+        if (!AwaitsCommitment)
+            foreach (ClassProgress progress in _classes) any |= progress.Advance(_applied, announced, ref _acceptedShort);
+        _ring.ForgetThrough(Math.Min(_applied.ByAll, announced?.ByAll ?? ulong.MaxValue), FirstPending);
+        return any;
     }
 
     /// <summary>What a member lacks of this service's writes.</summary>
@@ -269,49 +279,27 @@ internal sealed class ServicePublisher
         return _ring.Published.Of(recordClass) - _ring.AppliedBy(_applied.By(copies)).Of(recordClass);
     }
 
-    private static bool IsResolved(AppliedSequences applied, NodeId[]? set, in PublishedRing.Entry entry, out bool isShort)
-    {
-        int needed = entry.Acknowledgements, most = set?.Length ?? applied.Count;
-        isShort = needed > most;
-        if (isShort && entry.AcceptsWhenShort) needed = most;
-        return needed == 0 || (needed <= applied.Count && applied.By(needed) >= entry.StreamSequence);
-    }
-
     private void SendHeld(PublishOptions options, bool completes)
     {
-        if (_heldBytes != 0) Send(_held.AsSpan(0, _heldBytes), options, completes, _batchAcknowledgements, _batchAccepts);
+        if (_heldBytes != 0) Send(_held.AsSpan(0, _heldBytes), options, completes, _batchDemands);
         _heldBytes = 0;
     }
 
-    private void Send(ReadOnlySpan<byte> message, PublishOptions options, bool completes, int acknowledgements, bool acceptsWhenShort)
+    private void Send(ReadOnlySpan<byte> message, PublishOptions options, bool completes, AcknowledgementDemands demands)
     {
         if (_waiting.Count > 0 || !_group!.TryPublish(message, options, out ulong sequence))
-            _waiting.Enqueue(new Waiting(message.ToArray(), options, completes, _last.Value, acknowledgements, acceptsWhenShort));
+            _waiting.Enqueue(new Waiting(message.ToArray(), options, completes, _last.Value, demands));
         else if (completes)
-            Complete(sequence, _last.Value, acknowledgements, acceptsWhenShort);
+            Complete(sequence, _last.Value, demands);
     }
 
-    private void Complete(ulong sequence, ulong ticket, int acknowledgements, bool acceptsWhenShort)
+    private void Complete(ulong sequence, ulong ticket, AcknowledgementDemands demands)
     {
         _completedTicket = ticket;
-        _ring.Complete(_firstPending, new PublishedRing.Entry
-        {
-            StreamSequence = sequence,
-            Ticket = ticket,
-            At = _group!.Now,
-            Acknowledgements = acknowledgements,
-            AcceptsWhenShort = acceptsWhenShort,
-        });
-        // What waits for nobody, with nothing that waits before it, is resolved as it is written.
-        if (acknowledgements == 0 && _firstPending + 1 >= _ring.End)
-        {
-            if (_firstPending < _ring.End && _ring[_firstPending].Acknowledgements > 0) return;
-            _firstPending = _ring.End;
-            ResolvedThrough = ticket;
-        }
-        else if (acceptsWhenShort && CountEligible() < acknowledgements)
-        {
-            Resolve();
-        }
+        if (_ring.IsFull)
+            foreach (ClassProgress progress in _classes) progress.HoldOldest();
+        _ring.Complete(new PublishedRing.Entry { StreamSequence = sequence, Ticket = ticket, At = _group!.Now, Demands = demands });
+        foreach (ClassProgress progress in _classes) progress.OnCompleted(_ring.End, ticket, demands);
+        if (demands.AnyAccepts && CountEligible() == 0) Resolve(); // nobody will report anything
     }
 }

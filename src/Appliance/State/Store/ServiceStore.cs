@@ -62,10 +62,13 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     public long KeyCount => Tables.LiveKeys;
 
     /// <inheritdoc/>
-    public ulong Dependency { get; set; }
+    public WriteDependency Dependency { get; set; }
 
     /// <inheritdoc/>
     public ulong ResolvedThrough => Publisher.ResolvedThrough;
+
+    /// <inheritdoc/>
+    public bool IsResolved(WriteDependency dependency) => Publisher.IsResolved(dependency);
 
     /// <inheritdoc/>
     public ulong LastTicket => Publisher.Last.Value;
@@ -371,7 +374,7 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
 
     private void NoteRead(ulong version, RecordClass recordClass)
     {
-        if (version > Dependency && IsPrimary && Publisher.IsPending(version, recordClass)) Dependency = version;
+        if (IsPrimary && Publisher.IsPending(version, recordClass)) Dependency = Dependency.With(version, recordClass);
     }
 
     private static ulong VersionOf(scoped in RecordView view) =>

@@ -79,9 +79,9 @@ public sealed class AcknowledgementTests
 
         ulong Depends(string key)
         {
-            group["a"].Store.Dependency = 0;
+            group["a"].Store.Dependency = default;
             group["a"].Get(key);
-            return group["a"].Store.Dependency;
+            return group["a"].Store.Dependency.Ticket;
         }
     }
 
@@ -97,29 +97,29 @@ public sealed class AcknowledgementTests
         group.Hold("a", "c");
         group["a"].Delete("cart:1");
         ulong deleted = group["a"].Store.LastTicket;
-        group["a"].Store.Dependency = 0;
+        group["a"].Store.Dependency = default;
         Assert.Null(group["a"].Get("cart:1"));
-        Assert.Equal(deleted, group["a"].Store.Dependency);
+        Assert.Equal(deleted, group["a"].Store.Dependency.Ticket);
         group["a"].Store.DeleteField("cart:h"u8, "f"u8);
         ulong field = group["a"].Store.LastTicket;
-        group["a"].Store.Dependency = 0;
+        group["a"].Store.Dependency = default;
         Assert.Equal(1, group["a"].Store.FieldCount("cart:h"u8));
-        Assert.Equal(field, group["a"].Store.Dependency);
-        group["a"].Store.Dependency = 0;
+        Assert.Equal(field, group["a"].Store.Dependency.Ticket);
+        group["a"].Store.Dependency = default;
         Assert.Null(group["a"].GetField("cart:h", "f"));
-        Assert.Equal(field, group["a"].Store.Dependency);
+        Assert.Equal(field, group["a"].Store.Dependency.Ticket);
     }
 
     [Fact]
     public void Writes_depend_on_themselves_and_unacknowledged_classes_on_nothing()
     {
         using MirrorCluster group = Group(new AcknowledgementRule(1));
-        group["a"].Store.Dependency = 0;
+        group["a"].Store.Dependency = default;
         group["a"].Set("login:1", "x");
-        Assert.Equal(0UL, group["a"].Store.Dependency);
+        Assert.Equal(0UL, group["a"].Store.Dependency.Ticket);
         Assert.Equal(group["a"].Store.LastTicket, group["a"].Store.ResolvedThrough);
         ulong ticket = group["a"].Set("cart:1", "x");
-        Assert.Equal(ticket, group["a"].Store.Dependency);
+        Assert.Equal(ticket, group["a"].Store.Dependency.Ticket);
     }
 
     [Fact]

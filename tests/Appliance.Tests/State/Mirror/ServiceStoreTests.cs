@@ -35,7 +35,7 @@ public sealed class ServiceStoreTests
         Assert.Equal(before + 1, second.Version);
         Assert.Equal(second.Version, fixture.Store.LastTicket);
         Assert.Equal(fixture.Store.LastTicket, fixture.Store.ResolvedThrough);
-        Assert.Equal(0UL, fixture.Store.Dependency);
+        Assert.True(fixture.Store.Dependency.IsNone);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Appliance.Interop;
 using Appliance.Multicast;
+using Appliance.State;
 
 namespace Appliance.Listeners.Resp.Connections;
 
@@ -16,7 +17,7 @@ internal sealed unsafe class ReplyQueue
 {
     private const int RetainedGates = 64;
 
-    private record struct Gate(long Start, int Length, ulong Ticket, Timestamp Deadline);
+    private record struct Gate(long Start, int Length, WriteDependency Dependency, Timestamp Deadline);
 
     private readonly NativeBufferPool _pool;
     private NativeBlock _block;
@@ -47,11 +48,11 @@ internal sealed unsafe class ReplyQueue
 
     private ref Gate FirstGate => ref _gates[_firstGate];
 
-    /// <summary>Lets the reply at a position, which may yet have to be appended, wait for a ticket. In order of positions.</summary>
-    public void AddGate(long start, int length, ulong ticket, Timestamp deadline)
+    /// <summary>Lets the reply at a position, which may yet have to be appended, wait for what it depends on. In order of positions.</summary>
+    public void AddGate(long start, int length, WriteDependency dependency, Timestamp deadline)
     {
         if (GateCount == _gates.Length) GrowGates();
-        _gates[(_firstGate + GateCount++) & (_gates.Length - 1)] = new Gate(start, length, ticket, deadline);
+        _gates[(_firstGate + GateCount++) & (_gates.Length - 1)] = new Gate(start, length, dependency, deadline);
     }
 
     /// <summary>Appends bytes; false when the pool is exhausted.</summary>
@@ -65,27 +66,29 @@ internal sealed unsafe class ReplyQueue
         return true;
     }
 
-    /// <summary>Opens the gates that a ticket resolves.</summary>
-    public void Resolve(ulong resolvedThrough)
+    /// <summary>Opens the gates of what is acknowledged.</summary>
+    public void Resolve(IServiceStore store)
     {
-        while (GateCount > 0 && FirstGate.Ticket <= resolvedThrough) RemoveFirstGate();
+        while (GateCount > 0 && store.IsResolved(FirstGate.Dependency)) RemoveFirstGate();
     }
 
     /// <summary>Replaces the replies whose time is over by an error and opens their gates.</summary>
     /// <param name="now">Time; <see cref="Timestamp.Never"/> to give up all gates.</param>
-    /// <param name="resolvedThrough">Gates up to it are opened unharmed.</param>
+    /// <param name="store">Knows what is acknowledged: those gates are opened unharmed.</param>
     /// <param name="error">The encoded error.</param>
     /// <returns>Replies replaced, or -1 when the pool is exhausted.</returns>
-    public int Expire(Timestamp now, ulong resolvedThrough, ReadOnlySpan<byte> error)
+    public int Expire(Timestamp now, IServiceStore store, ReadOnlySpan<byte> error)
     {
-        Resolve(resolvedThrough);
+        Resolve(store);
         if (GateCount == 0 || FirstGate.Deadline > now) return 0;
         if (!_pool.TryRent((int)Math.Min(int.MaxValue, PendingBytes + (long)GateCount * error.Length), out NativeBlock target)) return -1;
         int expired = 0, written = 0;
         long position = _sent;
-        while (GateCount > 0 && (FirstGate.Deadline <= now || FirstGate.Ticket <= resolvedThrough))
+        while (GateCount > 0)
         {
-            if (FirstGate.Ticket > resolvedThrough)
+            bool isResolved = store.IsResolved(FirstGate.Dependency);
+            if (!isResolved && FirstGate.Deadline > now) break;
+            if (!isResolved)
             {
                 Copy(position, FirstGate.Start, target, ref written);
                 error.CopyTo(target.Span[written..]);

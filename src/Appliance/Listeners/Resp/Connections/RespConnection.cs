@@ -99,7 +99,7 @@ internal sealed unsafe class RespConnection : IReadinessHandler
     public void ReleaseReplies(Timestamp now)
     {
         if (IsClosed) return;
-        int expired = _replies.Expire(now, _listener.Store.ResolvedThrough, RespListener.OutcomeUnknown);
+        int expired = _replies.Expire(now, _listener.Store, RespListener.OutcomeUnknown);
         if (expired < 0)
         {
             CloseExhausted();
@@ -256,8 +256,8 @@ internal sealed unsafe class RespConnection : IReadinessHandler
                 }
                 _refuseIfBusy = false;
                 _busyDeadline = Timestamp.Never;
-                ulong ticket = store.Dependency;
-                if (ticket != 0 && output.Length > mark && ticket > store.ResolvedThrough) AddGate(now, origin + mark, output.Length - mark, ticket);
+                WriteDependency dependency = store.Dependency;
+                if (!dependency.IsNone && output.Length > mark && !store.IsResolved(dependency)) AddGate(now, origin + mark, output.Length - mark, dependency);
                 if (outcome == ExecutionOutcome.Blocked) _listener.AddWaiting(this);
             }
             consumed += frame.ConsumedBytes;
@@ -266,9 +266,9 @@ internal sealed unsafe class RespConnection : IReadinessHandler
         return consumed;
     }
 
-    private void AddGate(Timestamp now, long start, int length, ulong ticket)
+    private void AddGate(Timestamp now, long start, int length, WriteDependency dependency)
     {
-        _replies.AddGate(start, length, ticket, now + _listener.Store.AcknowledgementTimeout);
+        _replies.AddGate(start, length, dependency, now + _listener.Store.AcknowledgementTimeout);
         _listener.AddGated(this);
     }
 
@@ -307,7 +307,7 @@ internal sealed unsafe class RespConnection : IReadinessHandler
             CloseExhausted();
             return;
         }
-        _replies.Resolve(_listener.Store.ResolvedThrough);
+        _replies.Resolve(_listener.Store);
         Flush();
     }
 
