@@ -46,5 +46,6 @@ internal static class ApplianceCommandLine
         KeygenCommand.Create(),
         DrillCommand.Create(),
         LabCommand.Create(),
+        CaptureCommand.Create(),
     };
 }
