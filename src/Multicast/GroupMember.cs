@@ -100,6 +100,9 @@ public sealed class GroupMember
     /// <summary>When it was last heard.</summary>
     public Timestamp LastHeard { get; internal set; }
 
+    /// <summary>When a heartbeat of it came last by the second path (P-99); null: none ever did.</summary>
+    public Timestamp? LastHeardBySecondPath { get; internal set; }
+
     /// <summary>Measured round trip; zero while unknown.</summary>
     public TimeSpan RoundTrip { get; internal set; }
 

@@ -44,6 +44,12 @@ public sealed record GroupSettings
     /// <summary>The other nodes' addresses and unicast ports; used when <see cref="UseMulticast"/> is false. This node's own may be among them.</summary>
     public IReadOnlyList<IPEndPoint> Peers { get; init; } = [];
 
+    /// <summary>This node's address on a second network, on which heartbeats go to <see cref="SecondPeers"/> as well; null: there is none. It listens at the unicast heartbeat port.</summary>
+    public IPAddress? SecondAddress { get; init; }
+
+    /// <summary>Where the other nodes listen on the second network.</summary>
+    public IReadOnlyList<IPEndPoint> SecondPeers { get; init; } = [];
+
     /// <summary>Hops that a multicast datagram may go. 1: the group's network is one segment.</summary>
     public int TimeToLive { get; init; } = 1;
 

@@ -26,6 +26,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     private readonly GroupSender _sender;
     private readonly GroupReceiver _unicastReceiver;
     private readonly GroupReceiver? _groupReceiver;
+    private readonly SecondPath? _second;
     private readonly HeartbeatThread _heartbeats;
     private readonly LinkWatch _link;
     private readonly EndPointCache _sources = new();
@@ -36,7 +37,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
     private bool _insideBatch, _refused, _left, _disposed;
     private int _linkMtuBytes;
 
-    private MulticastGroup(GroupSettings settings, EventLoop loop, IGroupHandler handler, InterfaceChoice choice, DatagramSockets data, DatagramSockets heartbeats)
+    private MulticastGroup(GroupSettings settings, EventLoop loop, IGroupHandler handler, InterfaceChoice choice, DatagramSockets data, DatagramSockets heartbeats, SecondPath? second)
     {
         _settings = settings;
         _loop = loop;
@@ -44,6 +45,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
         _interface = choice;
         _dataSockets = data;
         _heartbeatSockets = heartbeats;
+        _second = second;
         _linkMtuBytes = choice.MtuBytes;
         DatagramBytes = settings.DatagramBytesOn(choice);
         SelfTestResult test = SelfTest.Run(settings, choice, data);
@@ -58,7 +60,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
             _groupReceiver = new GroupReceiver(this, data.Group, ReceivePath.Group, DatagramBytes, settings.ReceiveOffload, _counters);
             loop.Register(_groupReceiver.Descriptor, Readiness.Read, _groupReceiver);
         }
-        _heartbeats = new HeartbeatThread(settings, DatagramBytes, heartbeats, _engine.Heartbeats, loop);
+        _heartbeats = new HeartbeatThread(settings, DatagramBytes, heartbeats, _engine.Heartbeats, loop, second);
         _link = new LinkWatch(loop, choice.Name, choice.Index, OnLinkChanged);
         _closer = new RoundCloser(this);
         _lastRound = EventLoop.ReadClock();
@@ -118,16 +120,19 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
         settings.Validate();
         InterfaceChoice choice = InterfaceChoice.Find(settings.Interface, settings.Family, settings.UseMulticast);
         DatagramSockets? data = null, heartbeats = null;
+        SecondPath? second = null;
         try
         {
             data = DatagramSockets.Open(settings, choice, portOffset: 0);
             heartbeats = DatagramSockets.Open(settings, choice, settings.HeartbeatPortOffset);
-            return new MulticastGroup(settings, loop, handler, choice, data, heartbeats);
+            second = SecondPath.Open(settings, settings.DatagramBytesOn(choice), HeartbeatThread.ReceiveBatch);
+            return new MulticastGroup(settings, loop, handler, choice, data, heartbeats, second);
         }
         catch
         {
             data?.Dispose();
             heartbeats?.Dispose();
+            second?.Dispose();
             throw;
         }
     }
@@ -197,6 +202,8 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
         MtuBytes = _linkMtuBytes,
         DatagramBytes = DatagramBytes,
         UsesMulticast = _settings.UseMulticast,
+        SecondAddress = _second?.Own.ToString(),
+        SecondPathErrno = _second?.Counters.LastSendErrno ?? 0,
         Sealed = _settings.Sealed,
         StartUpTest = StartUpTest,
         LinkCarries = _link.Carries,
@@ -244,6 +251,7 @@ public sealed class MulticastGroup : IGroup, IRoundHandler, IDisposable
         if (_groupReceiver is not null) _loop.Unregister(_groupReceiver.Descriptor);
         _link.Dispose();
         _heartbeats.Dispose();
+        _second?.Dispose();
         _unicastReceiver.Dispose();
         _groupReceiver?.Dispose();
         _sender.Dispose();

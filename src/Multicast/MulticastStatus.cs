@@ -22,6 +22,12 @@ public sealed record MulticastStatus
     /// <summary>The transport is multicast; a single member may be served by unicast all the same (<see cref="MulticastMemberStatus.ByUnicast"/>).</summary>
     public required bool UsesMulticast { get; init; }
 
+    /// <summary>This node's end of the second path of the heartbeats; null without one.</summary>
+    public required string? SecondAddress { get; init; }
+
+    /// <summary>The last errno of a heartbeat that could not be sent there; 0 while there was none.</summary>
+    public required int SecondPathErrno { get; init; }
+
     /// <summary>Datagrams are sealed.</summary>
     public required bool Sealed { get; init; }
 

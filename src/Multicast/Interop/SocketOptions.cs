@@ -9,8 +9,8 @@ internal static unsafe partial class SocketOptions
     internal const int
         SolSocket = 1, SolIp = 0, SolIpv6 = 41,
         SendBuffer = 7, ReceiveBuffer = 8, BindToDevice = 25, SendBufferForce = 32, ReceiveBufferForce = 33, MemoryInformation = 55,
-        IpMtuDiscover = 10, IpMulticastInterface = 32, IpMulticastTtl = 33, IpMulticastLoop = 34, IpMulticastAll = 49,
-        Ipv6MulticastInterface = 17, Ipv6MulticastHops = 18, Ipv6MulticastLoop = 19, Ipv6MtuDiscover = 23, Ipv6Only = 26, Ipv6MulticastAll = 29,
+        IpMtuDiscover = 10, IpMulticastInterface = 32, IpMulticastTtl = 33, IpMulticastLoop = 34, IpMulticastAll = 49, IpFreeBind = 15,
+        Ipv6MulticastInterface = 17, Ipv6MulticastHops = 18, Ipv6MulticastLoop = 19, Ipv6MtuDiscover = 23, Ipv6Only = 26, Ipv6MulticastAll = 29, Ipv6FreeBind = 78,
         JoinGroup = 42, LeaveGroup = 45;
 
     /// <summary>IP_PMTUDISC_DO: never fragment, so that a datagram longer than the MTU is an error and not two fragments.</summary>

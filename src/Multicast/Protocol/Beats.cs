@@ -65,6 +65,21 @@ internal sealed class Beats
         _context.Handler.OnBeat(peer.Member, now, beat.Sent, ownEntry.EchoSent, ownEntry.HeldMicroseconds, beat.Extension);        // P-103
     }
 
+    /// <summary>Handles an authentic beat that came by the second path. It proves that the member lives, to the layer above; that DATA goes to and fro it does not prove, so nothing else follows from it (P-99).</summary>
+    public void OnSecondPath(Timestamp now, Peer peer, in BeatView beat)
+    {
+        peer.Member.LastHeardBySecondPath = now;
+        // Echoed only when the first path is silent: round trips are those of the path of DATA.
+        if (beat.Sent >= peer.Echo.Sent && now - peer.Echo.ReceivedAt > _context.Options.Heartbeat * 2) peer.Echo = new PeerEcho { Sent = beat.Sent, ReceivedAt = now };
+        BeatEntry own = default;
+        for (int i = 0; i < beat.EntryCount; i++)
+        {
+            var entry = beat[i];
+            if (entry.Node == _context.Self && entry.Incarnation == _context.Identity.Incarnation) own = entry;
+        }
+        _context.Handler.OnBeat(peer.Member, now, beat.Sent, own.EchoSent, own.HeldMicroseconds, beat.Extension);
+    }
+
     /// <summary>Watches for the end of a burst of DATA (P-85). Cheap; call whenever DATA may have been sent.</summary>
     public void OnSent()
     {

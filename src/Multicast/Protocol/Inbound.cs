@@ -44,6 +44,7 @@ internal sealed class Inbound
             return DropReason.None;
         }
         if (!Speaks(prefix.Version, prefix.Type)) return DropReason.WireVersion;
+        if (path == ReceivePath.Second && prefix.Type != DatagramType.Heartbeat) return DropReason.Malformed;
         reason = DatagramHeader.TryParse(wrapped ? datagram[DatagramHeader.PrefixBytes..] : datagram, out var header);
         if (reason != DropReason.None) return reason;
         if (wrapped && (header.Type != DatagramType.Data || header.Group != _context.Group || !Speaks(header.Version, header.Type))) return DropReason.Malformed;
@@ -103,6 +104,7 @@ internal sealed class Inbound
         if (!window.IsNew(header.Counter)) return DropReason.Replayed;
         if (!TryOpen(header, cipher, out var body)) return DropReason.NotAuthentic;
         window.Accept(header.Counter);
+        if (path == ReceivePath.Second) return OnSecondPath(now, peer, body);
         _parts.Membership.OnHeard(now, peer, path);
         if (path != ReceivePath.Heartbeat && !ReferenceEquals(peer.EndPoint, source) && !peer.EndPoint.Equals(source)) peer.EndPoint = source;
         DropReason reason;
@@ -131,6 +133,13 @@ internal sealed class Inbound
             default:                                       // NOTE: nothing to do
                 return DropReason.None;
         }
+    }
+
+    private DropReason OnSecondPath(Timestamp now, Peer peer, ReadOnlySpan<byte> body)
+    {
+        var reason = BeatView.TryParse(body, out var beat);
+        if (reason == DropReason.None) _parts.Beats.OnSecondPath(now, peer, beat);
+        return reason;
     }
 
     private void OnReport<TSink>(Timestamp now, Peer reporter, ulong counter, in ReportView report, ref TSink sink) where TSink : struct, IEngineSink

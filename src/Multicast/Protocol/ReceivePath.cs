@@ -11,4 +11,7 @@ internal enum ReceivePath : byte
 
     /// <summary>The heartbeat thread's socket.</summary>
     Heartbeat,
+
+    /// <summary>The heartbeat thread's socket on the second network (P-99).</summary>
+    Second,
 }

@@ -195,6 +195,22 @@ public sealed class MulticastGroupTests
         group.AssertSound();
     }
 
+    [Fact]
+    public void Heartbeats_go_by_a_second_path_where_both_have_one_and_a_missing_card_is_told()
+    {
+        System.Net.IPAddress Second(int number) => TestMember.Address(number + 100);
+        GroupSettings Ends(GroupSettings settings, System.Net.IPAddress own, params int[] others) =>
+            settings with { SecondAddress = own, SecondPeers = [.. others.Select(other => new System.Net.IPEndPoint(Second(other), settings.Port + 1))] };
+        using TestMember a = TestMember.Join(Ends(TestMember.SettingsOf("a", 1), Second(1), 2)), b = TestMember.Join(Ends(TestMember.SettingsOf("b", 2), Second(2), 1));
+        using TestMember c = TestMember.Join(Ends(TestMember.SettingsOf("c", 3), System.Net.IPAddress.Parse("192.0.2.3"), 1, 2)); // for documentation (RFC 5737): on no host
+        a.UntilMet(b, c);
+        foreach ((TestMember from, TestMember to) in new[] { (a, b), (b, a) })
+            to.Until(() => to.Group.Members.Any(member => member.Name == from.Name && member.LastHeardBySecondPath is not null), $"hears {from.Name} by the second path");
+        c.Until(() => c.Group.ReadStatus().SecondPathErrno != 0, "cannot send from an address that it has not");
+        Assert.Null(a.Ask(() => a.Group.Members.Single(static member => member.Name == "c").LastHeardBySecondPath));
+        Assert.Equal(0, a.Ask(() => a.Group.ReadStatus().SecondPathErrno));
+    }
+
     private static TestTrio Trio(Func<GroupSettings, GroupSettings> change, Func<long, int>? length = null) => new(change, length);
 
     private sealed class TestTrio : IDisposable
