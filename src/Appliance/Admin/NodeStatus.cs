@@ -63,7 +63,7 @@ internal sealed record NodeStatus
         Services = [.. Services.Select(service => service with { Unhealthy = relay.Unhealthy.GetValueOrDefault(service.Name) })],
         Warnings =
         [
-            .. Warnings, .. relay.Unhealthy.Select(static pair => $"the check of service {pair.Key} fails here: {pair.Value}"),
+            .. Warnings, .. relay.AddressTroubles, .. relay.Unhealthy.Select(static pair => $"the check of service {pair.Key} fails here: {pair.Value}"),
             .. relay.Backends.Where(static pool => pool.Servers.All(static server => server.State == "down")).Select(static pool => $"every server of pool {pool.Name} is down: its clients are refused"),
         ],
     };
@@ -199,6 +199,9 @@ internal sealed record MemberStatus
     /// <summary>Why the path is not the configured one; null when it is.</summary>
     public required string? PathCause { get; init; }
 
+    /// <summary>Its heartbeats by the second path; null when [group] second-path does not join this node and it.</summary>
+    public SecondPathStatus? SecondPath { get; init; }
+
     /// <summary>Messages of this node that it has not applied.</summary>
     public required long LagMessages { get; init; }
 
@@ -236,6 +239,12 @@ internal sealed record MemberStatus
         ClockOffsetMilliseconds = 0,
     };
 }
+
+/// <summary>The second path of heartbeats from a member.</summary>
+/// <param name="Address">Its end.</param>
+/// <param name="Heard">A heartbeat came within dead-after.</param>
+/// <param name="SilentMilliseconds">Since the last one; null: none ever came.</param>
+internal sealed record SecondPathStatus(string Address, bool Heard, long? SilentMilliseconds);
 
 /// <summary>A takeover by this node. The times are microseconds of its boot clock (CLOCK_BOOTTIME); null: it did not happen, or not yet.</summary>
 /// <param name="Service">The service.</param>

@@ -89,7 +89,7 @@ internal sealed class NodeView
     {
         // A member that restarted may still be listed in its last life: the newest one speaks for it.
         GroupMember? member = _parts.Group.Members.Where(member => member.Name == name).MaxBy(static member => member.Incarnation);
-        if (member is null) return MemberStatus.Absent(name);
+        if (member is null) return MemberStatus.Absent(name) with { SecondPath = SecondPathOf(name, null) };
         MemberLag lag = _parts.Mirror.LagOf(member);
         bool reached = member.State is MemberState.Live or MemberState.Suspected;
         return new MemberStatus
@@ -102,6 +102,7 @@ internal sealed class NodeView
             WaitedFor = member.WaitedFor,
             Path = !reached ? null : !group.UsesMulticast || member.ByUnicast ? "unicast" : "multicast",
             PathCause = reached && group.UsesMulticast && member.ByUnicast ? "multicast does not arrive there, unicast does: IGMP snooping without a querier?" : null,
+            SecondPath = SecondPathOf(name, member),
             LagMessages = lag.Messages,
             LagBytes = lag.Bytes,
             LagMilliseconds = (long)Math.Ceiling(lag.Milliseconds),
@@ -111,9 +112,30 @@ internal sealed class NodeView
         };
     }
 
+    private SecondPathStatus? SecondPathOf(string name, GroupMember? member)
+    {
+        IReadOnlyList<MemberAddress> ends = _configuration.Group.SecondPath;
+        if (ends.FirstOrDefault(end => end.Name == name) is not { } there || ends.All(end => end.Name != _configuration.Node.Id)) return null;
+        TimeSpan? silent = _parts.Loop.Now - member?.LastHeardBySecondPath;
+        return new SecondPathStatus(there.Address.ToString(), silent < _configuration.Group.DeadAfter, (long?)silent?.TotalMilliseconds);
+    }
+
+    private IEnumerable<string> SecondPathWarnings(MulticastStatus group)
+    {
+        foreach (GroupMember member in _parts.Group.Members)
+        {
+            if (SecondPathOf(member.Name, member) is not { } second) continue;
+            if (member.State == MemberState.Live && !second.Heard)
+                yield return $"the second path to '{member.Name}' ({second.Address}) is silent{(group.SecondPathErrno != 0 ? $", and heartbeats could not be sent from {group.SecondAddress} ({Interop.Errno.Text(group.SecondPathErrno)})" : "")}: nothing but the synchronisation network tells that it lives";
+            if (member.State == MemberState.Suspected && second.Heard)
+                yield return $"'{member.Name}' lives, by the second path ({second.Address}), but the synchronisation network does not reach it: it takes no part in acknowledgements, and no state goes to and fro until that network is mended";
+        }
+    }
+
     private IEnumerable<string> Warnings(MulticastStatus group, IReadOnlyList<MirrorServiceStatus> services)
     {
         foreach (string warning in group.Warnings) yield return warning;
+        foreach (string warning in SecondPathWarnings(group)) yield return warning;
         foreach (string fault in _parts.Failover.Faults) yield return fault;
         if (_configuration.Group.Quorum == Quorum.Off) yield return "quorum = off: two nodes that lose sight of each other are both primary, and one of them loses what it wrote";
         foreach (MirrorServiceStatus service in services)

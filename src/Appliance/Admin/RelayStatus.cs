@@ -4,7 +4,8 @@ namespace Appliance.Admin;
 /// <param name="Relays">The relay listeners in the order of the configuration.</param>
 /// <param name="Backends">The pools in the order of the configuration.</param>
 /// <param name="Unhealthy">Services whose check fails here, with the reason.</param>
-internal sealed record RelayReport(IReadOnlyList<RelayStatus> Relays, IReadOnlyList<BackendStatus> Backends, IReadOnlyDictionary<string, string> Unhealthy);
+/// <param name="AddressTroubles">What address commands have not done, a sentence each.</param>
+internal sealed record RelayReport(IReadOnlyList<RelayStatus> Relays, IReadOnlyList<BackendStatus> Backends, IReadOnlyDictionary<string, string> Unhealthy, IReadOnlyList<string> AddressTroubles);
 
 /// <summary>A relay listener.</summary>
 /// <param name="Name">[listener NAME].</param>

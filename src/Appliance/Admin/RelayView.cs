@@ -16,7 +16,8 @@ internal static class RelayView
     internal static RelayReport Describe(RelayParts parts, ApplianceConfiguration configuration) => new(
         [.. parts.Listeners.Select(Describe)],
         [.. parts.Pools.Zip(parts.Checks, Describe)],
-        configuration.Services.Where(service => !parts.Health.IsHealthy(service.Name)).ToDictionary(static service => service.Name, service => parts.Health.WhyNot(service.Name)));
+        configuration.Services.Where(service => !parts.Health.IsHealthy(service.Name)).ToDictionary(static service => service.Name, service => parts.Health.WhyNot(service.Name)),
+        [.. parts.AddressHooks.Select(static hook => hook.Trouble).OfType<string>()]);
 
     /// <summary>Lets a server get no new connections, or get them again; null when there is no such server.</summary>
     /// <param name="parts">The relay.</param>
@@ -46,6 +47,7 @@ internal static class RelayView
         foreach (BackendStatus pool in report.Backends) page.Counter("appliance_backend_refused_total", "Connections that found no server in the pool.", pool.Refused, ("backend", pool.Name));
         foreach (ServiceOptions service in configuration.Services)
             page.Gauge("appliance_service_healthy", "0 when the service's check fails on this node.", report.Unhealthy.ContainsKey(service.Name) ? 0 : 1, ("service", service.Name));
+        page.Counter("appliance_address_command_failures_total", "Runs of address commands that failed or did not end in time; they are repeated.", parts.AddressHooks.Sum(static hook => hook.Failed));
         page.Counter("appliance_notify_failures_total", "Notified programs that failed.", parts.Hooks.Failed);
         page.Counter("appliance_notify_dropped_total", "Notifications dropped because earlier ones take too long.", parts.Hooks.Dropped);
         return page.ToString();

@@ -46,7 +46,8 @@ internal static class StatusView
         {
             string state = member.State == MemberStatus.LiveState ? member.WaitedFor ? "live" : "[yellow]live, ejected[/]" : $"[red]{member.State}[/]";
             string path = member.PathCause is null ? member.Path ?? "-" : $"[yellow]{member.Path}[/] ({Markup.Escape(member.PathCause)})";
-            table.AddRow(Markup.Escape(member.Id), state, member.Synchronised ? "yes" : "[yellow]no[/]", path, Number(member.LagMessages), Size(member.LagBytes), $"{Number(member.LagMilliseconds)} ms",
+            string second = member.SecondPath switch { null => "", { Heard: true } => ", second path", _ => ", [red]second path silent[/]" };
+            table.AddRow(Markup.Escape(member.Id), state, member.Synchronised ? "yes" : "[yellow]no[/]", path + second, Number(member.LagMessages), Size(member.LagBytes), $"{Number(member.LagMilliseconds)} ms",
                 member.RoundTripMicroseconds is { } trip ? $"{Number(trip)} us" : "-", member.SilentMilliseconds is { } silent ? $"{Number(silent)} ms" : "-");
         }
         return table;

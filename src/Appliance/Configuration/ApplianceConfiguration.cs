@@ -56,6 +56,9 @@ public sealed record ApplianceConfiguration
             yield return ("node", "", new("id", $"'{Node.Id}' is no member of the group: {string.Join(' ', Group.Members)}{Suggestion.For(Node.Id, Group.Members.Select(static member => member.Name))}"));
         if (Group.Members.Count > 0 && Group.Witnesses.Contains(Node.Id) != (Node.Role == MemberRole.Witness))
             yield return ("node", "", new("role", Node.Role == MemberRole.Witness ? $"witness, but [group] witnesses does not name '{Node.Id}'" : $"data, but [group] witnesses names '{Node.Id}'"));
+        foreach (MemberAddress end in Group.SecondPath)
+            if (Services.FirstOrDefault(service => service.Addresses.Contains(end.Address)) is { } moving)
+                yield return ("group", "", new("second-path", $"'{end}' is an address of [service {moving.Name}], which moves: name the node's own"));
         if (Group.Window.Bytes * 2 > Node.MemoryLimit.Bytes)
             yield return ("node", "", new("memory-limit", $"{Node.MemoryLimit} must be at least twice group.window ({Group.Window}): repair and reorder buffers come out of it"));
     }

@@ -72,6 +72,10 @@ public sealed record GroupOptions
     [NodeLocal]
     public string Interface { get; init; } = "";
 
+    /// <summary>Members' addresses on a second network, by which heartbeats go as well: with it the loss of the first network costs no primary. None. Not in the digest: it may be introduced node by node.</summary>
+    [NodeLocal]
+    public IReadOnlyList<MemberAddress> SecondPath { get; init; } = [];
+
     /// <summary>Multicast address. 239.192.77.1 lies in the organisation-local scope (RFC 2365), which routers do not carry outside.</summary>
     public IPAddress Address { get; init; } = new([239, 192, 77, 1]);
 
@@ -134,7 +138,7 @@ public sealed record GroupOptions
     internal IPAddress? AddressOf(string node) => Members.FirstOrDefault(member => member.Name == node)?.Address;
 
     internal IEnumerable<SettingProblem> Validate() =>
-        ValidateMembers().Concat(ValidateNetwork()).Concat(ValidateTimes()).Concat(ValidateLimits());
+        ValidateMembers().Concat(ValidateSecondPath()).Concat(ValidateNetwork()).Concat(ValidateTimes()).Concat(ValidateLimits());
 
     private IEnumerable<SettingProblem> ValidateMembers()
     {
@@ -156,6 +160,19 @@ public sealed record GroupOptions
             yield return new("members", $"names '{twice}' twice");
         foreach (IPAddress twice in Members.GroupBy(static member => member.Address).Where(static same => same.Count() > 1).Select(static same => same.Key))
             yield return new("members", $"gives {twice} to two members");
+    }
+
+    private IEnumerable<SettingProblem> ValidateSecondPath()
+    {
+        foreach (MemberAddress end in SecondPath)
+        {
+            if (Members.All(member => member.Name != end.Name)) yield return new("second-path", $"'{end.Name}' is no member: [group] members names all of them");
+            if (Members.Any(member => member.Address.Equals(end.Address))) yield return new("second-path", $"'{end}' is an address of [group] members: a second path needs a network of its own");
+            if (end.Address.Equals(IPAddress.Any) || end.Address.Equals(IPAddress.IPv6Any) || end.Address.IsIPv6Multicast) yield return new("second-path", $"'{end}' is no unicast address");
+        }
+        if (SecondPath.Select(static end => end.Address.AddressFamily).Distinct().Count() > 1) yield return new("second-path", "mixes IPv4 and IPv6: its heartbeats go from one socket");
+        foreach (string twice in SecondPath.GroupBy(static end => end.Name).Where(static same => same.Count() > 1).Select(static same => same.Key)) yield return new("second-path", $"names '{twice}' twice");
+        foreach (IPAddress twice in SecondPath.GroupBy(static end => end.Address).Where(static same => same.Count() > 1).Select(static same => same.Key)) yield return new("second-path", $"gives {twice} to two members");
     }
 
     private IEnumerable<SettingProblem> ValidateNetwork()

@@ -9,6 +9,9 @@ public enum AddressMode
     /// <summary>The primary adds the addresses to its card and announces them by ARP and neighbour discovery.</summary>
     Arp,
 
+    /// <summary>As arp; besides, a command tells what routes the traffic, for example a cloud's interface, where the addresses are.</summary>
+    Hook,
+
     /// <summary>Something else brings the traffic here: the addresses are only listened on.</summary>
     None,
 }
@@ -29,6 +32,14 @@ public sealed record ServiceOptions
 
     /// <summary>How traffic for the addresses comes here. Arp: right wherever the nodes share a network.</summary>
     public AddressMode AddressMode { get; init; } = AddressMode.Arp;
+
+    /// <summary>With <c>address-mode = hook</c>: program that brings an address here, or lets go of it: COMMAND ROLE SERVICE TERM ADDRESS. None otherwise.</summary>
+    [NodeLocal, Reloadable]
+    public CommandLine AddressCommand { get; init; } = CommandLine.None;
+
+    /// <summary>The address command is killed after this time, and run again. 10 s: interfaces of clouds answer within a few seconds or not at all.</summary>
+    [Reloadable]
+    public TimeSpan AddressTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The member that is preferred as primary among those of equal priority. Empty: the first member.</summary>
     public string Primary { get; init; } = "";
@@ -83,6 +94,10 @@ public sealed record ServiceOptions
         if (Check.Kind is HealthCheckKind.Tcp or HealthCheckKind.Http && Check.Target is null)
             yield return new("check", $"'{Check}' needs an address: write 'tcp ADDRESS:PORT' or 'http ADDRESS:PORT PATH'");
         foreach (SettingProblem problem in HealthCheckRule.ValidateTiming(Interval, Timeout, Rise, Fall, HoldDown)) yield return problem;
+        if (AddressMode == AddressMode.Hook && AddressCommand.IsEmpty) yield return new("address-command", "is empty: 'address-mode = hook' needs the program that brings an address here");
+        if (AddressMode != AddressMode.Hook && !AddressCommand.IsEmpty) yield return new("address-command", $"is run with 'address-mode = hook' only, this is '{SettingReader.Format(AddressMode)}'");
+        if (AddressMode == AddressMode.Hook && Addresses.Count == 0) yield return new("addresses", "is empty: 'address-mode = hook' needs the addresses that the program brings here");
+        if (AddressTimeout < TimeSpan.FromMilliseconds(100) || AddressTimeout > TimeSpan.FromMinutes(5)) yield return new("address-timeout", $"{Duration.Format(AddressTimeout)} must be from 100ms to 5min");
         if (NotifyTimeout < TimeSpan.FromMilliseconds(100) || NotifyTimeout > TimeSpan.FromMinutes(5)) yield return new("notify-timeout", $"{Duration.Format(NotifyTimeout)} must be from 100ms to 5min");
         foreach (IPAddress address in Addresses.Where(static address => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any) || address.IsIPv6Multicast))
             yield return new("addresses", $"{address} is no address that a node can own");

@@ -38,7 +38,7 @@ internal static class HostCheck
     /// <summary>Looks at everything; nothing is changed.</summary>
     internal static IReadOnlyList<Finding> Examine(ApplianceConfiguration configuration) =>
     [
-        .. ExamineNetwork(configuration), .. ExamineKeys(configuration), .. ExamineDirectories(configuration),
+        .. ExamineNetwork(configuration), .. ExamineSecondPath(configuration), .. ExamineKeys(configuration), .. ExamineDirectories(configuration),
         .. ExamineListeners(configuration), .. AddressCheck.Examine(configuration), .. PermissionCheck.Examine(configuration), .. ExamineKernel(),
     ];
 
@@ -64,6 +64,16 @@ internal static class HostCheck
         yield return mtu < 1500
             ? new(Severity.Warning, subject, $"MTU {mtu}: datagrams will be smaller than on the other nodes if theirs is 1500", $"ip link set {name} mtu 1500")
             : new(Severity.Ok, subject, $"exists, MTU {mtu}, {(group.Transport == GroupTransport.Multicast ? "carries multicast" : "unicast")}");
+    }
+
+    private static IEnumerable<Finding> ExamineSecondPath(ApplianceConfiguration configuration)
+    {
+        if (configuration.Group.SecondPath.FirstOrDefault(end => end.Name == configuration.Node.Id)?.Address is not { } own) yield break;
+        string? holder = HostFacts.InterfaceWith(own), first = HostFacts.InterfaceWith(configuration.Group.AddressOf(configuration.Node.Id)!);
+        string subject = $"second path {own}";
+        yield return holder is null ? new(Severity.Warning, subject, "no network card has it, although [group] second-path gives it to this node: heartbeats go by the first path alone", $"ip address add {own}/24 dev CARD")
+            : holder == first ? new(Severity.Warning, subject, $"is on the card of the synchronisation network, {holder}: both paths fail together")
+            : new(Severity.Ok, subject, $"on {holder}");
     }
 
     private static IEnumerable<Finding> ExamineKeys(ApplianceConfiguration configuration)

@@ -29,6 +29,8 @@ internal static class NodeSettings
             Port = group.Port,
             HeartbeatPort = group.HeartbeatPort,
             Peers = [.. group.Members.Where(member => member.Name != configuration.Node.Id).Select(member => new IPEndPoint(member.Address, group.Port))],
+            SecondAddress = group.SecondPath.FirstOrDefault(end => end.Name == configuration.Node.Id)?.Address,
+            SecondPeers = [.. group.SecondPath.Where(end => end.Name != configuration.Node.Id).Select(end => new IPEndPoint(end.Address, group.EffectiveHeartbeatPort))],
             TimeToLive = group.Ttl,
             Sealed = group.Security == GroupSecurity.Sealed,
             Keys = keys,

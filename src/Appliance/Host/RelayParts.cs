@@ -22,6 +22,7 @@ internal sealed class RelayParts : IDisposable
     private readonly List<RelayListener> _listeners = [];
     private readonly HealthChecker? _checker;
     private readonly NotifyHooks? _hooks;
+    private readonly Dictionary<string, AddressHook[]> _addressHooks = [];
     private volatile ApplianceConfiguration _configuration;
     private bool _started;
 
@@ -36,6 +37,9 @@ internal sealed class RelayParts : IDisposable
         {
             ProgramRunner programs = Programs(configuration.Node);
             _hooks = new NotifyHooks(programs, loggers.CreateLogger("notify"));
+            ILogger addressLog = loggers.CreateLogger("addresses");
+            foreach (ServiceOptions service in configuration.Services.Where(static service => service.AddressMode == AddressMode.Hook))
+                _addressHooks[service.Name] = [.. service.Addresses.Select(address => new AddressHook(programs, service.Name, address, addressLog))];
             _checker = new HealthChecker(Loop, programs);
             Health = new ServiceHealth(configuration.Services, _checker);
             ILogger log = loggers.CreateLogger("health");
@@ -64,6 +68,9 @@ internal sealed class RelayParts : IDisposable
     /// <summary>Notifications; for their counters.</summary>
     internal NotifyHooks Hooks => _hooks!;
 
+    /// <summary>The hooks of floating addresses; none without <c>address-mode = hook</c>. Any thread.</summary>
+    internal IEnumerable<AddressHook> AddressHooks => _addressHooks.Values.SelectMany(static hooks => hooks);
+
     /// <summary>In the order of the configuration. Loop thread.</summary>
     internal IReadOnlyList<RelayListener> Listeners => _listeners;
 
@@ -74,11 +81,17 @@ internal sealed class RelayParts : IDisposable
         Loop.Start("relay");
     }
 
-    /// <summary>Tells a service's program of this node's role, soon and without waiting; nothing when it has none. Any thread.</summary>
+    /// <summary>
+    /// This node took a service or lost it: tells the service's programs, soon and without waiting, and ends relayed connections at addresses that another node has now, whose servers
+    /// would otherwise wait for ever. Any thread.
+    /// </summary>
     internal void Notify(string service, string role, ulong term)
     {
         ServiceOptions? options = _configuration.Services.FirstOrDefault(options => options.Name == service);
         if (options is { Notify.IsEmpty: false }) _hooks!.Notify(new NotifyHook(options.Notify.Words, options.NotifyTimeout), service, role, term);
+        if (options is not null && _addressHooks.TryGetValue(service, out AddressHook[]? hooks))
+            foreach (AddressHook hook in hooks) hook.Ask(options.AddressCommand.Words, options.AddressTimeout, role, term);
+        if (options is not null && role != "primary" && _listeners.Count > 0) Loop.Post(() => EndRelayed(options));
     }
 
     /// <summary>Reads the certificates of a configuration again. Any thread but the loop's, for it waits for the disk.</summary>
@@ -123,8 +136,15 @@ internal sealed class RelayParts : IDisposable
         }
         foreach (RelayListener listener in _listeners) listener.Dispose();
         _checker?.Dispose();
-        _hooks?.DisposeAsync().AsTask().Wait(TimeSpan.FromSeconds(2)); // what the last role asks for is still begun; its deadline must not hold up the end
+        // What the last role asks for is still begun; its deadline must not hold up the end.
+        Task.WhenAll([_hooks?.DisposeAsync().AsTask() ?? Task.CompletedTask, .. AddressHooks.Select(static hook => hook.DisposeAsync().AsTask())]).Wait(TimeSpan.FromSeconds(2));
         Loop.Dispose();
+    }
+
+    private void EndRelayed(ServiceOptions service)
+    {
+        foreach (RelayListener listener in _listeners)
+            if (_configuration.Listeners.Any(options => options.Name == listener.Options.Name && options.Service == service.Name)) listener.EndAt(service.Addresses);
     }
 
     private void Open(ApplianceConfiguration configuration, ListenerOptions options, ILoggerFactory loggers)

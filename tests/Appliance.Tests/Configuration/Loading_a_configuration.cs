@@ -31,6 +31,33 @@ public sealed class Loading_a_configuration
         Assert.Equal("a", configuration.PrimaryOf(configuration.Services[0]));
     }
 
+    [Theory]
+    [InlineData("a=10.0.0.1 b=10.0.0.2 c=10.0.0.3", null)]
+    [InlineData("a=fd00::1 b=fd00::2", null)]
+    [InlineData("a=10.0.0.1 z=10.0.0.2", "'z' is no member: [group] members names all of them")]
+    [InlineData("a=10.0.0.1 b=10.77.0.2", "'b=10.77.0.2' is an address of [group] members: a second path needs a network of its own")]
+    [InlineData("a=10.0.0.1 b=fd00::2", "mixes IPv4 and IPv6: its heartbeats go from one socket")]
+    [InlineData("a=10.0.0.1 a=10.0.0.2", "names 'a' twice")]
+    [InlineData("a=10.0.0.1 b=10.0.0.1", "gives 10.0.0.1 to two members")]
+    [InlineData("a=10.0.0.1 b=10.0.0.10", "'b=10.0.0.10' is an address of [service shop], which moves: name the node's own")]
+    public void Judges_the_second_path(string ends, string? problem)
+    {
+        string text = ConfigurationText.Valid.Replace("[service shop]", $"second-path = {ends}\n[service shop]", StringComparison.Ordinal);
+        if (problem is null) Assert.Equal(ends, string.Join(' ', ConfigurationText.Load(text).Group.SecondPath));
+        else Assert.Equal([$"test.conf:5: [group] second-path: {problem}"], ConfigurationText.Problems(text));
+    }
+
+    [Theory]
+    [InlineData("address-mode = hook\naddress-command = /usr/bin/move eth0", null)]
+    [InlineData("address-mode = hook", "address-command: is empty: 'address-mode = hook' needs the program that brings an address here")]
+    [InlineData("address-command = /usr/bin/move", "address-command: is run with 'address-mode = hook' only, this is 'arp'")]
+    public void Judges_address_commands(string settings, string? problem)
+    {
+        string text = ConfigurationText.Valid.Replace("[listener state]", $"{settings}\n[listener state]", StringComparison.Ordinal);
+        if (problem is null) Assert.Equal(["/usr/bin/move", "eth0"], ConfigurationText.Load(text).Services[0].AddressCommand.Words);
+        else Assert.EndsWith($"[service shop] {problem}", Assert.Single(ConfigurationText.Problems(text)));
+    }
+
     [Fact]
     public void Reports_every_mistake_at_once_in_the_order_of_the_lines()
     {

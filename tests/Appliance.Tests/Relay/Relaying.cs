@@ -137,6 +137,29 @@ public sealed class Relaying
     }
 
     [Fact]
+    public void Ends_those_at_a_lost_address_on_both_sides_and_carries_the_others()
+    {
+        using var relay = new RelayFixture();
+        IPEndPoint other = relay.OnLoop(() => relay.Listener.Listen(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0)));
+        using Peer lost = relay.Connect(), lostServer = relay.Accept();
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Connect(other);
+        using Peer kept = new(socket), keptServer = relay.Accept();
+        using Peer lostToo = relay.Connect(), lostTooServer = relay.Accept();
+
+        relay.OnLoop(() =>
+        {
+            relay.Listener.EndAt([IPAddress.Loopback, IPAddress.IPv6Loopback]);
+            return true;
+        });
+
+        foreach (Peer ended in new[] { lost, lostServer, lostToo, lostTooServer }) ended.ExpectReset();
+        Assert.Equal(2, relay.OnLoop(() => relay.Listener.Counters.Ended(RelayEnd.ServiceLost)));
+        kept.Send("goes on"u8);
+        keptServer.Expect("goes on"u8);
+    }
+
+    [Fact]
     public void Keeps_a_fixed_amount_for_a_client_that_does_not_read()
     {
         using var relay = new RelayFixture();

@@ -1,3 +1,4 @@
+using System.Net;
 using Appliance.Backends;
 using Appliance.Configuration;
 using Appliance.Interop;
@@ -26,7 +27,8 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     private PoolServer? _server;
     private List<PoolServer>? _tried;
     private SocketAddressBytes _client;      // who the connection is for: the peer, or whom a PROXY header names
-    private SocketAddressBytes _destination; // where the client connected to
+    private SocketAddressBytes _destination; // where the client connected to: here, or what a PROXY header names
+    private SocketAddressBytes _local;       // where it was accepted
     private Timestamp _activeAt;
     private Timestamp _deadline = Timestamp.Never;
     private Stage _stage;
@@ -72,10 +74,17 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     internal override Timestamp Deadline => _stage == Stage.Relaying ? QuietDeadline() : _deadline;
 
+    /// <summary>It was accepted at this address.</summary>
+    public bool IsAt(IPAddress address)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        return address.TryWriteBytes(bytes, out int length) && _local.AddressBytes.SequenceEqual(bytes[..length]);
+    }
+
     /// <summary>Begins, after construction.</summary>
     public void Start(in SocketAddressBytes local, bool awaitsProxyHeader)
     {
-        _destination = local;
+        _destination = _local = local;
         if (!awaitsProxyHeader)
         {
             Admit();

@@ -54,6 +54,9 @@ internal enum RelayEnd
     /// <summary>tls: the client sent what is not TLS, not authentic, or a renegotiation.</summary>
     ClientBroken,
 
-    /// <summary>The node stops, or has lost the service.</summary>
+    /// <summary>The node stops.</summary>
     ListenerStopped,
+
+    /// <summary>The node has lost the service whose address the client connected to.</summary>
+    ServiceLost,
 }

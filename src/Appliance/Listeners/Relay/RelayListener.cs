@@ -132,10 +132,14 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         _running.Clear();
     }
 
-    /// <summary>Ends every connection.</summary>
-    public void EndAll(RelayEnd reason)
+    /// <summary>Ends the connections that were accepted at these addresses: another node answers there now.</summary>
+    public void EndAt(IReadOnlyList<IPAddress> addresses)
     {
-        while (_connections.Count > 0) _connections[^1].End(reason);
+        for (int i = _connections.Count - 1; i >= 0; i--)
+        {
+            RelayConnection connection = _connections[i];
+            if (addresses.Any(connection.IsAt)) connection.End(RelayEnd.ServiceLost); // the last one takes its place, which was looked at
+        }
     }
 
     /// <summary>Ends all connections and stops listening. When the loop has stopped, or from a posted action.</summary>
@@ -143,7 +147,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     {
         foreach (TcpAcceptor acceptor in _acceptors) acceptor.Dispose();
         _acceptors.Clear();
-        EndAll(RelayEnd.ListenerStopped);
+        while (_connections.Count > 0) _connections[^1].End(RelayEnd.ListenerStopped);
         Loop.Remove(this);
         Memory.Dispose();
         Tls?.Dispose();

@@ -38,6 +38,7 @@ internal static partial class RelayLog
         RelayEnd.ClientTruncated => "the client's side ended in the middle of TLS",
         RelayEnd.ClientBroken => "the client broke the rules of TLS",
         RelayEnd.ListenerStopped => "the listener stopped",
+        RelayEnd.ServiceLost => "this node lost the service",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
     };
 }
