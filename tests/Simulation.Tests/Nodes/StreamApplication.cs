@@ -94,6 +94,7 @@ internal sealed class StreamApplication : INodeApplication
             LifeLedger life = _world.Ledger.Of(member);
             if (!member.WaitedFor || !life.Running) continue;
             ulong received = life.Received(_life.Published).Through;
+            if (received == 0 && !_world.Network.Connected(_node.Index, life.Node)) continue; // cut off before it could say that it knows this stream: P-86 does not wait for it
             if (received < _life.Published.Through)
                 throw new InvariantViolation($"{_node.Name} left although {member.Name} got its stream through {received} of {_life.Published.Through}");
         }
@@ -190,8 +191,10 @@ internal sealed class StreamApplication : INodeApplication
         {
             if (received.OpenGapFrom == 0 || received.Stream == source.Published) continue;
             ulong through = source.Received(received.Stream).Through;
-            bool beganLater = through == 0 && !_world.Ledger.Lives[received.Stream.Number].Running; // what that life left, the source got by its own snapshot
-            if (!beganLater && through < received.GapThrough) return false;
+            if (through >= received.GapThrough) continue;
+            if (_world.Ledger.Lives[received.Stream.Number].Running) return false;
+            if (through == 0) continue; // it began later: what that life left, it got by its own snapshot
+            if (_world.Ledger.Lives.Any(other => other.Running && other.Received(received.Stream).Has(through + 1, through + 1))) return false; // what nobody has died with its sender
         }
         return true;
     }
