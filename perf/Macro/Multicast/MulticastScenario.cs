@@ -18,13 +18,11 @@ internal sealed class MulticastScenario : IScenario
         int rounds = options.Quick ? 1 : 7, milliseconds = options.Quick ? 500 : 1500;
         using var bench = new MulticastBench(milliseconds);
         bench.WarmUp();
-        double idle = bench.Idle(TimeSpan.FromSeconds(options.Quick ? 5 : 20));
         return
         [
             .. MeasureRates(bench, rounds),
             .. MeasureLoss(bench, rounds),
             .. MeasureLatency(bench, rounds),
-            Figure.Of("idle node, part of one processor", [idle], "%", null, 1, targetIsLimit: true),
         ];
     }
 
