@@ -134,6 +134,7 @@ internal sealed class AdminServer : IAsyncDisposable
             (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.GetMembersAsync().ConfigureAwait(false), AdminJson.Default.MembershipReport))));
         _application.MapPost("/members/add", context => AnswerAsync(context, async () => Order(await _source.ChangeMembersAsync(context.Request.Query["member"].ToString(), add: true).ConfigureAwait(false))));
         _application.MapPost("/members/remove", context => AnswerAsync(context, async () => Order(await _source.ChangeMembersAsync(context.Request.Query["member"].ToString(), add: false).ConfigureAwait(false))));
+        _application.MapPost("/rotate-keys", context => AnswerAsync(context, async () => Order(await _source.RotateTicketKeysAsync(context.Request.Query["service"].ToString()).ConfigureAwait(false))));
         _application.MapPost("/reload", context => AnswerAsync(context, async () =>
             (StatusCodes.Status200OK, "application/json", JsonSerializer.Serialize(await _source.ReloadAsync().ConfigureAwait(false), AdminJson.Default.ReloadReport))));
     }

@@ -44,6 +44,11 @@ internal interface IAdminSource
     /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
     Task<string?> ChangeMembersAsync(string member, bool add);
 
+    /// <summary>Makes new ticket keys for a service's TLS; the name may be empty where only one service has them.</summary>
+    /// <returns>Null when it was done, or why it was not.</returns>
+    /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
+    Task<string?> RotateTicketKeysAsync(string service);
+
     /// <summary>Reads the configuration again and applies what can be applied.</summary>
     Task<ReloadReport> ReloadAsync();
 }

@@ -43,6 +43,9 @@ internal sealed record NodeStatus
     /// <summary>The relay listeners in the order of the configuration.</summary>
     public IReadOnlyList<RelayStatus> Relays { get; init; } = [];
 
+    /// <summary>The TLS of those that terminate it.</summary>
+    public IReadOnlyList<TlsStatus> Tls { get; init; } = [];
+
     /// <summary>The pools in the order of the configuration.</summary>
     public IReadOnlyList<BackendStatus> Backends { get; init; } = [];
 
@@ -59,12 +62,17 @@ internal sealed record NodeStatus
     internal NodeStatus With(RelayReport relay) => this with
     {
         Relays = relay.Relays,
+        Tls = relay.Tls,
         Backends = relay.Backends,
         Services = [.. Services.Select(service => service with { Unhealthy = relay.Unhealthy.GetValueOrDefault(service.Name) })],
         Warnings =
         [
             .. Warnings, .. relay.AddressTroubles, .. relay.Unhealthy.Select(static pair => $"the check of service {pair.Key} fails here: {pair.Value}"),
             .. relay.Backends.Where(static pool => pool.Servers.All(static server => server.State == "down")).Select(static pool => $"every server of pool {pool.Name} is down: its clients are refused"),
+            .. from tls in relay.Tls
+               from certificate in tls.Certificates
+               where certificate.Expires - DateTimeOffset.UtcNow < TlsView.ExpiryWarning
+               select $"the certificate {certificate.File} of listener {tls.Name} ends at {certificate.Expires:u}",
         ],
     };
 }

@@ -3,9 +3,10 @@ namespace Appliance.Admin;
 /// <summary>Relays and pools of a node at one instant, gathered on their loop.</summary>
 /// <param name="Relays">The relay listeners in the order of the configuration.</param>
 /// <param name="Backends">The pools in the order of the configuration.</param>
+/// <param name="Tls">The TLS of those that terminate it.</param>
 /// <param name="Unhealthy">Services whose check fails here, with the reason.</param>
 /// <param name="AddressTroubles">What address commands have not done, a sentence each.</param>
-internal sealed record RelayReport(IReadOnlyList<RelayStatus> Relays, IReadOnlyList<BackendStatus> Backends, IReadOnlyDictionary<string, string> Unhealthy, IReadOnlyList<string> AddressTroubles);
+internal sealed record RelayReport(IReadOnlyList<RelayStatus> Relays, IReadOnlyList<BackendStatus> Backends, IReadOnlyList<TlsStatus> Tls, IReadOnlyDictionary<string, string> Unhealthy, IReadOnlyList<string> AddressTroubles);
 
 /// <summary>A relay listener.</summary>
 /// <param name="Name">[listener NAME].</param>

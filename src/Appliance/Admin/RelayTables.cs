@@ -10,6 +10,7 @@ internal static class RelayTables
     internal static IEnumerable<Table> Of(NodeStatus status)
     {
         if (status.Relays.Count > 0) yield return Relays(status);
+        if (status.Tls.Count > 0) yield return Tls(status);
         if (status.Backends.Count > 0) yield return Servers(status);
     }
 
@@ -20,6 +21,17 @@ internal static class RelayTables
         {
             table.AddRow(Markup.Escape(relay.Name), Markup.Escape(relay.Backend), Markup.Escape(string.Join(' ', relay.Addresses)), StatusView.Number(relay.Connections), StatusView.Number(relay.Accepted),
                 StatusView.Size(relay.BytesFromClients), StatusView.Size(relay.BytesToClients));
+        }
+        return table;
+    }
+
+    private static Table Tls(NodeStatus status)
+    {
+        Table table = StatusView.NewTable("tls", "resumption", "key epoch", "full", "resumed", "missed", "mirrored", "first certificate ends");
+        foreach (TlsStatus tls in status.Tls)
+        {
+            table.AddRow(Markup.Escape(tls.Name), tls.Resumption, StatusView.Number(tls.KeyEpoch), StatusView.Number(tls.Full), StatusView.Number(tls.Resumed), StatusView.Number(tls.Missed), StatusView.Number(tls.Mirrored),
+                tls.Certificates.Min(static certificate => certificate.Expires).ToString("u", CultureInfo.InvariantCulture));
         }
         return table;
     }

@@ -16,6 +16,7 @@ internal static class RelayView
     internal static RelayReport Describe(RelayParts parts, ApplianceConfiguration configuration) => new(
         [.. parts.Listeners.Select(Describe)],
         [.. parts.Pools.Zip(parts.Checks, Describe)],
+        TlsView.Describe(parts.Listeners),
         configuration.Services.Where(service => !parts.Health.IsHealthy(service.Name)).ToDictionary(static service => service.Name, service => parts.Health.WhyNot(service.Name)),
         [.. parts.AddressHooks.Select(static hook => hook.Trouble).OfType<string>()]);
 
@@ -38,6 +39,7 @@ internal static class RelayView
         var page = new PrometheusText();
         RelayReport report = Describe(parts, configuration);
         WriteListeners(page, parts, report);
+        TlsView.Write(page, parts.Listeners);
         EachServer(report, (server, labels) => page.Gauge("appliance_backend_up", "0 when the checks say that the server is down; without checks always 1.", server.State == "down" ? 0 : 1, labels));
         EachServer(report, (server, labels) => page.Gauge("appliance_backend_draining", "1 while the server gets no new connections.", server.Draining ? 1 : 0, labels));
         EachServer(report, (server, labels) => page.Gauge("appliance_backend_connections", "Connections to the server now.", server.Connections, labels));

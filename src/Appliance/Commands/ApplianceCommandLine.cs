@@ -44,6 +44,7 @@ internal static class ApplianceCommandLine
         UndrainCommand.Create(),
         MembersCommand.Create(),
         KeygenCommand.Create(),
+        RotateKeysCommand.Create(),
         DrillCommand.Create(),
         LabCommand.Create(),
         CaptureCommand.Create(),

@@ -94,6 +94,8 @@ public sealed record ApplianceConfiguration
             if (listener.MaxReply.Bytes < largestWrite) yield return ("listener", listener.Name, new("max-reply", $"{listener.MaxReply} does not hold a value ({Group.MaxValue})"));
             if (listener.Backend.Length > 0 && Backends.All(backend => backend.Name != listener.Backend))
                 yield return ("listener", listener.Name, new("backend", $"there is no [backend {listener.Backend}]{Suggestion.For(listener.Backend, Backends.Select(static known => known.Name))}"));
+            if ((listener.KeepsIds || listener.UsesTickets) && Group.Security == GroupSecurity.None)
+                yield return ("listener", listener.Name, new("resumption", "'off' is all that [group] security = none allows: what resumes a session never travels unsealed"));
             if (listener.Service.Length == 0) continue;
             ServiceOptions? service = Services.FirstOrDefault(service => service.Name == listener.Service);
             if (service is null)

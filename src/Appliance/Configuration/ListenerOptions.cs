@@ -149,6 +149,23 @@ public sealed record ListenerOptions
     [Reloadable]
     public int MaxHandshakesPerSource { get; init; } = 100;
 
+    /// <summary>tls: how clients resume their sessions at whichever node. Both: tickets cost the mirror nothing per session, ids are for TLS 1.2 clients that take none.</summary>
+    public Resumption Resumption { get; init; } = Resumption.Both;
+
+    /// <summary>tls: how long a session may be resumed. 2 h: a visit; RFC 8446 (4.6.1) allows a week, but who steals the keys could read back so far.</summary>
+    [Reloadable]
+    public TimeSpan SessionLifetime { get; init; } = TimeSpan.FromHours(2);
+
+    /// <summary>tls: the primary makes a new ticket key when the newest is so old; old ones open for another session-lifetime. 12 h: two a day.</summary>
+    [Reloadable]
+    public TimeSpan TicketRotation { get; init; } = TimeSpan.FromHours(12);
+
+    /// <summary>Sessions are kept by id.</summary>
+    internal bool KeepsIds => Type == ListenerType.Tls && Resumption is (Resumption.Ids or Resumption.Both);
+
+    /// <summary>Sessions are sealed into tickets.</summary>
+    internal bool UsesTickets => Type == ListenerType.Tls && Resumption is (Resumption.Tickets or Resumption.Both);
+
     internal const string DefaultCiphers = "ECDHE+AESGCM:ECDHE+CHACHA20";
     internal const string DefaultCipherSuites = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
     internal const string DefaultGroups = "X25519:P-256:P-384";
@@ -192,6 +209,10 @@ public sealed record ListenerOptions
         if (ClientCa.Length > 0 && !Path.IsPathRooted(ClientCa)) yield return new("client-ca", $"'{ClientCa}' must be an absolute path");
         if (ClientCrl.Length > 0 && !Path.IsPathRooted(ClientCrl)) yield return new("client-crl", $"'{ClientCrl}' must be an absolute path");
         if (HandshakeTimeout < TimeSpan.FromMilliseconds(100) || HandshakeTimeout > TimeSpan.FromMinutes(1)) yield return new("handshake-timeout", $"{Duration.Format(HandshakeTimeout)} must be from 100ms to 1min");
+        if (SessionLifetime < TimeSpan.FromSeconds(1) || SessionLifetime > TimeSpan.FromDays(7)) yield return new("session-lifetime", $"{Duration.Format(SessionLifetime)} must be from 1s to 7d (RFC 8446, 4.6.1)");
+        if (TicketRotation < TimeSpan.FromSeconds(10) || TicketRotation > TimeSpan.FromDays(30)) yield return new("ticket-rotation", $"{Duration.Format(TicketRotation)} must be from 10s to 30d");
+        // A record holds 16 keys (TicketKeysView.MaxKeys): those that can still open a ticket must fit.
+        if (UsesTickets && SessionLifetime > TicketRotation * 12) yield return new("ticket-rotation", $"{Duration.Format(TicketRotation)} must be at least a twelfth of session-lifetime ({Duration.Format(SessionLifetime)}): more keys would have to be kept than there is room for");
         if (MaxHandshakes is < 1 or > 1_000_000) yield return new("max-handshakes", $"{MaxHandshakes} must be from 1 to 1000000");
         if (MaxHandshakesPerSource is < 0 or > 1_000_000) yield return new("max-handshakes-per-source", $"{MaxHandshakesPerSource} must be from 0 to 1000000");
     }

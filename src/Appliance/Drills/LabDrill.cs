@@ -54,7 +54,7 @@ internal sealed class LabDrill
         LabReport.Service service = before.Services.First(known => known.Name == _service);
         if (service.Primary.Length == 0) throw new LabException($"service {_service} has no primary: nothing was broken");
         var round = new DrillRound { Round = number, Primary = service.Primary };
-        using ProberProcess prober = await ProberProcess.StartAsync(before.Client.Namespace, [.. service.Listeners.Select(door => new ProbeTarget(door.Name, door.Type, service.Address, door.Port))]).ConfigureAwait(false);
+        using ProberProcess prober = await ProberProcess.StartAsync(before.Client.Namespace, [.. service.Listeners.Where(static door => door.Type != "tls").Select(door => new ProbeTarget(door.Name, door.Type, service.Address, door.Port))]).ConfigureAwait(false);
         ulong term = (await LookAsync(service.Primary).ConfigureAwait(false))?.Term ?? 0;
         await Task.Delay(Warm).ConfigureAwait(false);
         round = round with { Load = Load() };

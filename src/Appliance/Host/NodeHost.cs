@@ -135,6 +135,9 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         Parts.Relay is { } relay ? relay.Loop.AskAsync(() => RelayView.Drain(relay, server, draining), _configuration.Admin.Timeout) : Task.FromResult<DrainReport?>(null);
 
     /// <inheritdoc/>
+    public Task<string?> RotateTicketKeysAsync(string service) => Parts.Loop.AskAsync(() => Parts.Tls.Rotate(service), _configuration.Admin.Timeout);
+
+    /// <inheritdoc/>
     public async Task<ReloadReport> ReloadAsync()
     {
         await _reloading.WaitAsync().ConfigureAwait(false);
@@ -230,6 +233,7 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         IReadOnlyList<string> rotated = _keys.Apply(keys, Parts.Group);
         if (rotated.Count > 0) Parts.UseKeys(configuration, keys);
         Parts.Mirror.UseClasses(configuration.Classes);
+        Parts.Tls.Use(configuration);
         _logging.Level = configuration.Node.LogLevel;
         _keys = keys;
         _configuration = configuration;

@@ -44,8 +44,9 @@ internal sealed class NodeParts : IDisposable
             Loop.Add(Mirror);
             Loop.Add(Failover); // beats have been read, and the mirror has said what it became
             Loop.Add(new TroubleLog(_group, log));
+            Tls = new TlsParts(Loop, Mirror.Store); // its rounds come after the mirror's: roles are settled
             if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
-            if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, loggers);
+            if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, Tls, loggers);
             if (_relay is not null) Join(_relay);
         }
         catch
@@ -66,6 +67,9 @@ internal sealed class NodeParts : IDisposable
 
     /// <summary>Elections and addresses.</summary>
     internal Failover Failover { get; }
+
+    /// <summary>Sessions and ticket keys.</summary>
+    internal TlsParts Tls { get; } = null!;
 
     /// <summary>Pools and relays; null on a witness.</summary>
     internal RelayParts? Relay => _relay;
@@ -110,6 +114,7 @@ internal sealed class NodeParts : IDisposable
         Loop.RequestStop();
         _thread?.Join();
         foreach (RespListener listener in _listeners) listener.Dispose();
+        Tls?.Dispose();
         _channels.Dispose();
         _snapshots.Dispose();
         _group?.Dispose();

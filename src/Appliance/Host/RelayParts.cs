@@ -20,6 +20,7 @@ internal sealed class RelayParts : IDisposable
     private readonly List<BackendPool> _pools;
     private readonly List<PoolChecks> _checks = [];
     private readonly List<RelayListener> _listeners = [];
+    private readonly TlsParts _tls;
     private readonly HealthChecker? _checker;
     private readonly NotifyHooks? _hooks;
     private readonly Dictionary<string, AddressHook[]> _addressHooks = [];
@@ -27,8 +28,13 @@ internal sealed class RelayParts : IDisposable
     private bool _started;
 
     /// <exception cref="NodeStartException">A listener's address or the user of commands cannot be used.</exception>
-    internal RelayParts(ApplianceConfiguration configuration, ReadOnlyMemory<byte> hashSeed, ILoggerFactory loggers)
+    /// <param name="configuration">Of the node.</param>
+    /// <param name="hashSeed">BUZhash's.</param>
+    /// <param name="tls">What TLS listeners share with the state; outlives this.</param>
+    /// <param name="loggers">One for each listener.</param>
+    internal RelayParts(ApplianceConfiguration configuration, ReadOnlyMemory<byte> hashSeed, TlsParts tls, ILoggerFactory loggers)
     {
+        _tls = tls;
         _configuration = configuration;
         Loop = new EventLoop();
         var hash = new BuzHash(hashSeed.Span);
@@ -149,7 +155,7 @@ internal sealed class RelayParts : IDisposable
 
     private void Open(ApplianceConfiguration configuration, ListenerOptions options, ILoggerFactory loggers)
     {
-        TlsServer? tls = options.Type == ListenerType.Tls ? new TlsServer(TlsParts.Load(options)) : null;
+        TlsServer? tls = options.Type == ListenerType.Tls ? _tls.Open(options, Loop) : null;
         var listener = new RelayListener(Loop, Settings(options), PoolOf(options), loggers.CreateLogger($"listener {options.Name}"), tls);
         _listeners.Add(listener);
         try

@@ -1,13 +1,66 @@
 using Appliance.Configuration;
 using Appliance.Interop;
 using Appliance.Listeners.Tls;
+using Appliance.Multicast.Transport;
+using Appliance.State;
 
 namespace Appliance.Host;
 
-/// <summary>What a TLS listener is made of.</summary>
-internal static class TlsParts
+/// <summary>What the TLS listeners of a node share with its state: sessions, ticket keys. Put together before the loops turn, taken apart after they have stopped.</summary>
+internal sealed class TlsParts : IDisposable
 {
-    /// <summary>Reads a listener's files and prepares OpenSSL.</summary>
+    private readonly EventLoop _stateLoop;
+    private readonly Func<string, ServiceStore> _stores;
+    private readonly List<TlsSessions> _sessions = [];
+    private readonly Dictionary<string, TicketKeyKeeper> _keepers = [];
+
+    /// <param name="stateLoop">The loop of the stores.</param>
+    /// <param name="stores">The store of a service.</param>
+    internal TlsParts(EventLoop stateLoop, Func<string, ServiceStore> stores)
+    {
+        _stateLoop = stateLoop;
+        _stores = stores;
+    }
+
+    /// <summary>The TLS of a listener.</summary>
+    /// <exception cref="NodeStartException">With a reason that the operator can mend.</exception>
+    internal TlsServer Open(ListenerOptions options, EventLoop relayLoop)
+    {
+        ServiceStore store = _stores(options.Service);
+        TlsSessions? sessions = null;
+        if (options.KeepsIds) _sessions.Add(sessions = new TlsSessions(_stateLoop, store, store.Tables.Keys));
+        var server = new TlsServer(Load(options), sessions);
+        if (!options.UsesTickets) return server;
+        if (!_keepers.TryGetValue(options.Service, out TicketKeyKeeper? keeper)) _keepers.Add(options.Service, keeper = new TicketKeyKeeper(_stateLoop, store));
+        keeper.Users.Add(keys => relayLoop.Post(() => server.Use(keys)));
+        keeper.Use(options);
+        return server;
+    }
+
+    /// <summary>Puts changed settings in force. Loop of the state.</summary>
+    internal void Use(ApplianceConfiguration configuration)
+    {
+        foreach (ListenerOptions options in configuration.Listeners.Where(static options => options.UsesTickets))
+            if (_keepers.TryGetValue(options.Service, out TicketKeyKeeper? keeper)) keeper.Use(options);
+    }
+
+    /// <summary>Makes new ticket keys. Loop of the state.</summary>
+    /// <returns>Why not; null when it was done.</returns>
+    internal string? Rotate(string service)
+    {
+        if (service.Length == 0 && _keepers.Count == 1) return _keepers.Values.First().Rotate();
+        return _keepers.TryGetValue(service, out TicketKeyKeeper? keeper) ? keeper.Rotate()
+            : _keepers.Count == 0 ? "no listener here uses tickets" : $"name the service whose keys are to be changed: {string.Join(' ', _keepers.Keys)}";
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (TlsSessions sessions in _sessions) sessions.Dispose();
+        foreach (TicketKeyKeeper keeper in _keepers.Values) keeper.Dispose();
+    }
+
+    /// <summary>Reads a listener's files and prepares OpenSSL. Any thread.</summary>
     /// <exception cref="NodeStartException">With a reason that the operator can mend.</exception>
     internal static TlsContexts Load(ListenerOptions options)
     {
@@ -38,5 +91,7 @@ internal static class TlsParts
         HandshakeTimeout = options.HandshakeTimeout,
         MaxHandshakes = options.MaxHandshakes,
         MaxHandshakesPerSource = options.MaxHandshakesPerSource,
+        Resumption = options.Resumption,
+        SessionLifetime = options.SessionLifetime,
     };
 }

@@ -7,7 +7,7 @@ internal static unsafe partial class MemoryMapping
 {
     private const int NoAccess = 0, ReadWrite = 3;
     private const int Private = 0x02, Anonymous = 0x20, NoReserve = 0x4000;
-    private const int DontNeed = 4, HugePage = 14, PopulateWrite = 23;
+    private const int DontDump = 16, DontNeed = 4, HugePage = 14, PopulateWrite = 23;
     private const int InvalidArgument = 22;
 
     /// <summary>Reserves address space that can be neither read nor written, and costs no memory.</summary>
@@ -34,6 +34,15 @@ internal static unsafe partial class MemoryMapping
     /// <summary>Gives the pages back. The space stays readable and writable; it reads as zeros.</summary>
     public static int Release(void* address, nuint bytes) => Outcome(madvise(address, bytes, DontNeed));
 
+    /// <summary>Keeps memory out of swap (mlock(2)) and out of core dumps, as far as the limits of this process allow.</summary>
+    /// <returns>0, or the errno of what was refused (ENOMEM, EPERM: RLIMIT_MEMLOCK).</returns>
+    public static int Guard(void* address, nuint bytes)
+    {
+        int outcome = Outcome(madvise(address, bytes, DontDump));
+        int locked = Outcome(mlock(address, bytes));
+        return locked != 0 ? locked : outcome;
+    }
+
     /// <summary>Ends the reservation.</summary>
     public static int Unmap(nint address, nuint bytes) => Outcome(munmap((void*)address, bytes));
 
@@ -47,6 +56,9 @@ internal static unsafe partial class MemoryMapping
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int madvise(void* address, nuint bytes, int advice);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int mlock(void* address, nuint bytes);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int munmap(void* address, nuint bytes);

@@ -22,6 +22,12 @@ internal static class LabConfiguration
     /// <summary>The relay in front of the backend, and the backend's pool.</summary>
     internal const string Relay = "web";
 
+    /// <summary>The TLS listener in front of the same pool.</summary>
+    internal const string Secure = "secure";
+
+    /// <summary>Where the laboratory's certificate stands, beside the group's key.</summary>
+    internal static string CertificateBeside(string keyFile) => Path.Combine(Path.GetDirectoryName(keyFile)!, "tls.pem");
+
     /// <summary>Writes a node's configuration.</summary>
     /// <param name="state">The laboratory.</param>
     /// <param name="node">The node.</param>
@@ -48,6 +54,11 @@ internal static class LabConfiguration
             ($"listener {Relay}",
             [
                 ("service", Service), ("type", "relay"), ("backend", Relay), ("bind", state.Loopback ? "node" : "both"), ("node-addresses", node.Address), ("port", state.RelayPort.ToString(CultureInfo.InvariantCulture)),
+            ]),
+            ($"listener {Secure}",
+            [
+                ("service", Service), ("type", "tls"), ("backend", Relay), ("bind", state.Loopback ? "node" : "both"), ("node-addresses", node.Address), ("port", state.TlsPort.ToString(CultureInfo.InvariantCulture)),
+                ("certificates", CertificateBeside(keyFile)),
             ]),
             ($"backend {Relay}", [("servers", string.Create(CultureInfo.InvariantCulture, $"{state.BackendAddress}:{state.BackendPort}")), ("check", "http /healthz"), ("interval", "500ms"), ("timeout", "400ms")]),
             ("admin", [("socket", node.Admin)]),

@@ -79,6 +79,9 @@ internal sealed record LabState
     /// <summary>Port of the relay in front of the backend.</summary>
     public int RelayPort { get; init; }
 
+    /// <summary>Port of the TLS listener in front of the backend.</summary>
+    public int TlsPort { get; init; }
+
     /// <summary>The backend's process; null before the first start.</summary>
     public LabProcess? Backend { get; init; }
 

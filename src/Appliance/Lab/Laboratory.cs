@@ -58,6 +58,7 @@ internal sealed class Laboratory : IDisposable
             }
             string keyFile = Path.Combine(_directory.Path, "group.key");
             KeyFile.Generate(1).Save(keyFile);
+            LabCertificate.Write(LabConfiguration.CertificateBeside(keyFile), [LabAddresses.Service, LabAddresses.Service6, .. _state.Nodes.Select(static node => node.Address)]);
             foreach (LabNode node in _state.Nodes)
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(node.Config)!);
@@ -208,7 +209,7 @@ internal sealed class Laboratory : IDisposable
             new LabReport.Place(state.ClientNamespace),
             new LabReport.AddressedPlace(state.BackendNamespace, state.BackendAddress, state.BackendPort),
             [
-                DescribeService(state, views, LabConfiguration.Service, LabAddresses.Service, new LabReport.Door(LabConfiguration.Listener, "resp", state.Port), new LabReport.Door(LabConfiguration.Relay, "relay", state.RelayPort)),
+                DescribeService(state, views, LabConfiguration.Service, LabAddresses.Service, new LabReport.Door(LabConfiguration.Listener, "resp", state.Port), new LabReport.Door(LabConfiguration.Relay, "relay", state.RelayPort), new LabReport.Door(LabConfiguration.Secure, "tls", state.TlsPort)),
                 DescribeService(state, views, LabConfiguration.SecondService, LabAddresses.SecondService, new LabReport.Door(LabConfiguration.SecondListener, "resp", state.Port + 1)),
             ],
             state.Loopback ? 0 : _filter.Losses(state).Sum(static link => link.Touched),
@@ -270,6 +271,7 @@ internal sealed class Laboratory : IDisposable
             BackendAddress = addresses.Backend,
             BackendPort = addresses.BackendPort,
             RelayPort = 8080,
+            TlsPort = 8443,
             Nodes = [.. Enumerable.Range(0, count).Select(index => PlanNode(addresses, index, loopback) with { IsWitness = index >= count - witnesses })],
         };
     }

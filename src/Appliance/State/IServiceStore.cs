@@ -31,6 +31,9 @@ public readonly ref struct StoredValue
     /// <summary>Layout of <see cref="Bytes"/>.</summary>
     public required RecordKind Kind { get; init; }
 
+    /// <summary>It may be read as plain bytes: it is no hash, and holds no keys of TLS.</summary>
+    public bool IsPlain => Kind is not (RecordKind.Hash or RecordKind.TlsSession or RecordKind.TicketKeys);
+
     /// <summary>Class that the key had when it was written.</summary>
     public required RecordClass Class { get; init; }
 

@@ -20,4 +20,7 @@ public enum RecordKind : byte
 
     /// <summary>TCP/IP header state of a connection (A8).</summary>
     Segment = 5,
+
+    /// <summary>The keys that seal TLS session tickets, of all epochs that still open (A6).</summary>
+    TicketKeys = 6,
 }

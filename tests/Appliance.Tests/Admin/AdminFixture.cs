@@ -73,6 +73,8 @@ internal sealed class AdminFixture : IAdminSource, IAsyncDisposable
 
     public Task<string?> ChangeMembersAsync(string member, bool add) => Task.FromResult<string?>(add && member == "b=10.77.0.2" ? null : $"'{member}' is no member");
 
+    public Task<string?> RotateTicketKeysAsync(string service) => Task.FromResult<string?>(service == "demo" ? null : "no listener here uses tickets");
+
     public Task<ReloadReport> ReloadAsync()
     {
         Reloads++;

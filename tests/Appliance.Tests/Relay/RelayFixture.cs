@@ -58,6 +58,9 @@ internal sealed class RelayFixture : IDisposable
         return new Peer(Servers[server].Accept());
     }
 
+    /// <summary>Runs an action on the loop, soon.</summary>
+    internal void Post(Action action) => _loop.Post(action);
+
     /// <summary>Runs a function on the loop and waits for it.</summary>
     internal T OnLoop<T>(Func<T> function)
     {

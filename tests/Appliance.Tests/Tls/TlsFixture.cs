@@ -11,10 +11,10 @@ namespace Appliance.Tests.Tls;
 /// <summary>A TLS listener on loopback in front of servers that a test plays.</summary>
 internal sealed class TlsFixture : IDisposable
 {
-    internal TlsFixture(Func<TestCertificates, TlsSettings, TlsSettings>? settings = null, Func<RelayOptions, RelayOptions>? options = null)
+    internal TlsFixture(Func<TestCertificates, TlsSettings, TlsSettings>? settings = null, Func<RelayOptions, RelayOptions>? options = null, TlsSessions? sessions = null)
     {
         TlsSettings plain = new() { Certificates = [Certificates.Server("default", rsa: false, "shop.test")], SessionContext = "test/tls", Alpn = ["http/1.1"] };
-        Tls = new TlsServer(TlsContexts.Load(settings?.Invoke(Certificates, plain) ?? plain));
+        Tls = new TlsServer(TlsContexts.Load(settings?.Invoke(Certificates, plain) ?? plain), sessions);
         Relay = new RelayFixture(options, tls: Tls);
     }
 
@@ -46,6 +46,9 @@ internal sealed class TlsFixture : IDisposable
             throw;
         }
     }
+
+    /// <summary>Reads counters where they are written.</summary>
+    internal long OnCounters(Func<TlsCounters, long> read) => Relay.OnLoop(() => read(Tls.Counters));
 
     public void Dispose()
     {

@@ -54,6 +54,8 @@ internal sealed class Laboratory : IDisposable
 
     public int RelayPort { get; private set; }
 
+    public int TlsPort { get; private set; }
+
     /// <summary>Starts a laboratory; extra configuration lines replace or add keys of sections.</summary>
     public static Laboratory Up(int nodes = 3, params string[] options)
     {
@@ -88,6 +90,7 @@ internal sealed class Laboratory : IDisposable
         ClientNamespace = root.GetProperty("client").GetProperty("namespace").GetString()!;
         JsonElement service = root.GetProperty("services")[0];
         RelayPort = service.GetProperty("listeners").EnumerateArray().First(listener => listener.GetProperty("type").GetString() == "relay").GetProperty("port").GetInt32();
+        TlsPort = service.GetProperty("listeners").EnumerateArray().First(listener => listener.GetProperty("type").GetString() == "tls").GetProperty("port").GetInt32();
         _lastPrimary = service.GetProperty("primary").GetString()!;
         ServiceAddress = IPAddress.Parse(service.GetProperty("address").GetString()!);
         RespPort = service.GetProperty("listeners").EnumerateArray().First(listener => listener.GetProperty("type").GetString() == "resp").GetProperty("port").GetInt32();

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using Appliance.Configuration;
 using Appliance.Interop;
+using Appliance.Multicast.Transport;
 
 namespace Appliance.Listeners.Tls;
 
@@ -25,7 +27,23 @@ internal static unsafe class TlsCallbacks
         OpenSsl.SSL_CTX_callback_ctrl(context, OpenSsl.CtrlServerNameCallback, (delegate* unmanaged<nint, int*, void*, int>)&OnServerName);
         OpenSsl.SSL_CTX_callback_ctrl(context, OpenSsl.CtrlStatusCallback, (delegate* unmanaged<nint, void*, int>)&OnStatusRequest);
         OpenSsl.SSL_CTX_set_info_callback(context, &OnInformation);
+        InstallResumption(context, settings);
         if (settings.Alpn.Count > 0) OpenSsl.SSL_CTX_set_alpn_select_cb(context, &OnAlpn, null);
+    }
+
+    private static void InstallResumption(SslContextHandle context, TlsSettings settings)
+    {
+        bool ids = settings.Resumption is Resumption.Ids or Resumption.Both, tickets = settings.Resumption is Resumption.Tickets or Resumption.Both;
+        OpenSsl.SSL_CTX_ctrl(context, OpenSsl.CtrlSessionCacheMode, ids ? OpenSsl.CacheServer | OpenSsl.CacheNoInternal : OpenSsl.CacheOff, null);
+        OpenSsl.SSL_CTX_set_timeout(context, (long)settings.SessionLifetime.TotalSeconds);
+        if (ids)
+        {
+            OpenSsl.SSL_CTX_sess_set_new_cb(context, &OnNewSession);
+            OpenSsl.SSL_CTX_sess_set_get_cb(context, &OnFindSession);
+        }
+        if (tickets) OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &OnTicket);
+        else OpenSsl.SSL_CTX_set_options(context, OpenSsl.NoTicket); // TLS 1.3 then keeps sessions by id as well
+        OpenSsl.SSL_CTX_set_num_tickets(context, tickets ? 2u : ids ? 1u : 0); // each one by id is a record of the mirror
     }
 
     private static nint MakeStreamMethod()
@@ -93,6 +111,41 @@ internal static unsafe class TlsCallbacks
             }
         }
         return OpenSsl.ExtensionAlertFatal; // RFC 7301, 3.2
+    }
+
+    // The answer 0 says that no reference to the session was kept.
+    [UnmanagedCallersOnly]
+    private static int OnNewSession(nint connection, nint session)
+    {
+        TlsServer server = TlsConnection.Current.Server!;
+        TlsSettings settings = server.Contexts.Settings;
+        uint bytes;
+        byte* id = OpenSsl.SSL_SESSION_get_id(session, &bytes);
+        bool hasTicket = settings.Resumption == Resumption.Both && OpenSsl.SSL_SESSION_get_protocol_version(session) == OpenSsl.Tls13;
+        if (bytes > 0 && !hasTicket) server.Sessions?.Add(new ReadOnlySpan<byte>(id, (int)bytes), session, EventLoop.ReadWallClock() + (long)settings.SessionLifetime.TotalMilliseconds);
+        return 0;
+    }
+
+    [UnmanagedCallersOnly]
+    private static nint OnFindSession(nint connection, byte* id, int length, int* isKept)
+    {
+        *isKept = 0;
+        TlsServer server = TlsConnection.Current.Server!;
+        if (server.Sessions is not { } sessions) return 0;
+        SessionLookup outcome = sessions.Find(new ReadOnlySpan<byte>(id, length), EventLoop.ReadWallClock(), out nint session);
+        if (outcome == SessionLookup.Unknown) server.Counters.MissedUnknown++;
+        if (outcome == SessionLookup.Expired) server.Counters.MissedExpired++;
+        return session;
+    }
+
+    [UnmanagedCallersOnly]
+    private static int OnTicket(nint connection, byte* name, byte* vector, nint cipher, nint mac, int seals)
+    {
+        TlsServer server = TlsConnection.Current.Server!;
+        if (seals != 0) return server.Keys.Seal(name, vector, cipher, mac);
+        int outcome = server.Keys.Open(name, vector, cipher, mac);
+        if (outcome == 0) server.Counters.MissedKey++;
+        return outcome;
     }
 
     [UnmanagedCallersOnly]

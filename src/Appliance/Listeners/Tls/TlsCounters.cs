@@ -18,6 +18,15 @@ internal sealed class TlsCounters
     /// <summary>Handshakes that resumed a TLS 1.3 session.</summary>
     public long ResumedTls13;
 
+    /// <summary>Sessions that clients asked for and that this node does not hold.</summary>
+    public long MissedUnknown;
+
+    /// <summary>Sessions that clients asked for too late.</summary>
+    public long MissedExpired;
+
+    /// <summary>Tickets under a key that this node does not hold (any more).</summary>
+    public long MissedKey;
+
     /// <summary>Renegotiations that clients asked for; each ends its connection.</summary>
     public long Renegotiations;
 

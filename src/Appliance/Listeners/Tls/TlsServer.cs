@@ -10,7 +10,18 @@ internal sealed class TlsServer : IDisposable
     private readonly SourceCounts _sources = new();
 
     /// <param name="contexts">Belong to it from now on.</param>
-    internal TlsServer(TlsContexts contexts) => Contexts = contexts;
+    /// <param name="sessions">The service's sessions; null where none are kept by id.</param>
+    internal TlsServer(TlsContexts contexts, TlsSessions? sessions = null)
+    {
+        Contexts = contexts;
+        Sessions = sessions;
+    }
+
+    /// <summary>Sessions that are kept by id.</summary>
+    internal TlsSessions? Sessions { get; }
+
+    /// <summary>What seals tickets.</summary>
+    internal TicketKeys Keys { get; private set; } = TicketKeys.Random();
 
     /// <summary>For handshakes from now on.</summary>
     internal TlsContexts Contexts { get; private set; }
@@ -27,6 +38,13 @@ internal sealed class TlsServer : IDisposable
         TlsContexts before = Contexts;
         Contexts = contexts;
         before.Dispose();
+    }
+
+    /// <summary>Puts other ticket keys in force, which belong to it from now on.</summary>
+    internal void Use(TicketKeys keys)
+    {
+        Keys.Dispose();
+        Keys = keys;
     }
 
     /// <summary>Counts a handshake that begins; false, with nothing done, when there are too many.</summary>
@@ -52,6 +70,7 @@ internal sealed class TlsServer : IDisposable
     public void Dispose()
     {
         Contexts.Dispose();
+        Keys.Dispose();
         Output.Dispose();
     }
 }

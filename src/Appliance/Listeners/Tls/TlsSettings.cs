@@ -38,6 +38,12 @@ internal sealed record TlsSettings
     /// <summary>Revoked ones; empty when none is asked.</summary>
     public string ClientCrl { get; init; } = "";
 
+    /// <summary>How sessions are resumed.</summary>
+    public Resumption Resumption { get; init; } = Resumption.Off;
+
+    /// <summary>How long a session may be resumed.</summary>
+    public TimeSpan SessionLifetime { get; init; } = TimeSpan.FromHours(2);
+
     /// <summary>For the handshake.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

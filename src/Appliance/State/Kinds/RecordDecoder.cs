@@ -52,6 +52,21 @@ internal static class RecordDecoder
                 WriteTime(json, "verifiedAt", authentication.VerifiedAtMilliseconds);
                 WriteTime(json, "authenticationExpires", authentication.ExpiresMilliseconds);
                 break;
+            case RecordKind.TicketKeys when TicketKeysView.TryParse(value.Bytes, out TicketKeysView keys):
+                json.WriteString("kind", "ticket-keys");
+                json.WriteStartArray("epochs");
+                for (int i = 0; i < keys.Count; i++)
+                {
+                    json.WriteStartObject();
+                    json.WriteNumber("epoch", keys.Epoch(i));
+                    WriteTime(json, "created", keys.CreatedMilliseconds(i));
+                    json.WriteEndObject();
+                }
+                json.WriteEndArray();
+                break;
+            case RecordKind.TlsSession or RecordKind.TicketKeys:
+                json.WriteString("kind", "unknown"); // a layout of a later version: secrets may be anywhere in it
+                break;
             case RecordKind.Segment when SegmentView.TryParse(value.Bytes, out SegmentView segment):
                 json.WriteString("kind", "segment");
                 json.WriteString("client", segment.Client.ToString());

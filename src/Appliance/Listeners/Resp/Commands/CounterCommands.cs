@@ -34,7 +34,7 @@ internal static class CounterCommands
         long number = 0, expiry = 0;
         if (x.Store.TryRead(key, out StoredValue value))
         {
-            if (value.Kind == RecordKind.Hash)
+            if (!value.IsPlain)
             {
                 x.Error(RespErrors.WrongType);
                 return;

@@ -35,7 +35,12 @@ internal static class StringCommands
             x.Output.Null();
             return true;
         }
-        if (value.Kind == RecordKind.Hash)
+        if (value.Kind == RecordKind.TlsSession && TlsSessionView.TryParse(value.Bytes, out TlsSessionView session))
+        {
+            x.Output.Bulk(session.Identity); // never what resumes it
+            return true;
+        }
+        if (!value.IsPlain)
         {
             x.Error(RespErrors.WrongType);
             return false;
@@ -111,7 +116,7 @@ internal static class StringCommands
             x.Output.Null();
             return;
         }
-        if (value.Kind == RecordKind.Hash)
+        if (!value.IsPlain)
         {
             x.Error(RespErrors.WrongType);
             return;
@@ -133,7 +138,7 @@ internal static class StringCommands
         x.Output.Array(arguments.Count - 1);
         for (int i = 1; i < arguments.Count; i++)
         {
-            if (x.TryReadCounted(arguments[i], out StoredValue value) && value.Kind != RecordKind.Hash) x.Output.Bulk(value.Bytes);
+            if (x.TryReadCounted(arguments[i], out StoredValue value) && value.IsPlain) x.Output.Bulk(value.Bytes);
             else x.Output.Null();
         }
     }
@@ -160,7 +165,7 @@ internal static class StringCommands
             x.Output.Integer(tail.Length);
             return;
         }
-        if (value.Kind == RecordKind.Hash)
+        if (!value.IsPlain)
         {
             x.Error(RespErrors.WrongType);
             return;
@@ -178,7 +183,7 @@ internal static class StringCommands
     private static void Length(RespExecutor x, RespArguments arguments)
     {
         if (!x.TryReadCounted(arguments[1], out StoredValue value)) x.Output.Integer(0);
-        else if (value.Kind == RecordKind.Hash) x.Error(RespErrors.WrongType);
+        else if (!value.IsPlain) x.Error(RespErrors.WrongType);
         else x.Output.Integer(value.Bytes.Length);
     }
 }

@@ -1,0 +1,94 @@
+using System.Net;
+using Appliance.Configuration;
+using Appliance.Tests.Shared;
+using Appliance.Tests.Shared.Laboratories;
+
+namespace Appliance.Tests.Tls;
+
+/// <summary>Two listeners over one table, as two nodes have it, and OpenSSL's own client.</summary>
+[Trait("Demand", "A5"), Trait("Demand", "A6")]
+public sealed class Resuming_sessions
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
+
+    public static TheoryData<string, Resumption> Kinds => new()
+    {
+        { "-tls1_2", Resumption.Ids }, { "-tls1_3", Resumption.Ids }, { "-tls1_2", Resumption.Tickets }, { "-tls1_3", Resumption.Tickets }, { "-tls1_2", Resumption.Both }, { "-tls1_3", Resumption.Both },
+    };
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void A_session_of_one_node_is_resumed_at_the_other(string version, Resumption resumption)
+    {
+        using var pair = new TlsPair(resumption);
+        string session = pair.Directory.File("session");
+
+        Assert.Contains("New, TLSv", Client(pair.First.Relay.EndPoint, version, "-sess_out", session), StringComparison.Ordinal);
+        pair.Settle();
+
+        for (int i = 0; i < 3; i++) Assert.Contains("Reused, TLSv", Client(pair.Second.Relay.EndPoint, version, "-sess_in", session), StringComparison.Ordinal);
+        Assert.Equal(3, pair.Second.OnCounters(static counters => counters.ResumedTls12 + counters.ResumedTls13));
+    }
+
+    [Fact]
+    public void A_TLS_1_2_client_without_tickets_resumes_by_id_where_both_are_offered()
+    {
+        using var pair = new TlsPair(Resumption.Both);
+        string session = pair.Directory.File("session");
+
+        Client(pair.First.Relay.EndPoint, "-tls1_2", "-no_ticket", "-sess_out", session);
+        pair.Settle();
+
+        Assert.Contains("Reused, TLSv", Client(pair.Second.Relay.EndPoint, "-tls1_2", "-no_ticket", "-sess_in", session), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("-tls1_2")]
+    [InlineData("-tls1_3")]
+    public void A_session_that_the_table_does_not_hold_is_missed_and_a_full_handshake_follows(string version)
+    {
+        using var pair = new TlsPair(Resumption.Ids);
+        string session = pair.Directory.File("session");
+        Client(pair.First.Relay.EndPoint, version, "-sess_out", session);
+        pair.Settle();
+
+        pair.ForgetSessions();
+
+        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, version, "-sess_in", session), StringComparison.Ordinal);
+        Assert.Equal(1, pair.Second.OnCounters(static counters => counters.MissedUnknown));
+    }
+
+    [Theory]
+    [InlineData("-tls1_2")]
+    [InlineData("-tls1_3")]
+    public void A_ticket_under_an_unknown_key_is_missed(string version)
+    {
+        using var pair = new TlsPair(Resumption.Tickets);
+        string session = pair.Directory.File("session");
+        Client(pair.First.Relay.EndPoint, version, "-sess_out", session);
+
+        pair.Second.Relay.OnLoop(() => { pair.Second.Tls.Use(Listeners.Tls.TicketKeys.Random()); return true; });
+
+        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, version, "-sess_in", session), StringComparison.Ordinal);
+        Assert.Equal(1, pair.Second.OnCounters(static counters => counters.MissedKey));
+    }
+
+    [Theory]
+    [InlineData("-tls1_2")]
+    [InlineData("-tls1_3")]
+    public void Nothing_is_resumed_where_it_is_off(string version)
+    {
+        using var pair = new TlsPair(Resumption.Off);
+        string session = pair.Directory.File("session");
+
+        Client(pair.First.Relay.EndPoint, version, "-sess_out", session);
+
+        string[] resume = File.Exists(session) ? ["-sess_in", session] : [];
+        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, version, resume), StringComparison.Ordinal);
+        Assert.Equal(0, pair.Second.OnCounters(static counters => counters.ResumedTls12 + counters.ResumedTls13));
+    }
+
+    // The server that a test would play closes at once: what counts is the handshake, and in TLS 1.3 the ticket behind it.
+    private static string Client(IPEndPoint server, string version, params string[] options) =>
+        Shell.Try(Limit, "bash", "-c", $"sleep 0.3 | timeout 10 openssl s_client -connect {server} {version} {string.Join(' ', options)} 2>&1").Output;
+}

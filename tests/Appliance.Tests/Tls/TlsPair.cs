@@ -1,0 +1,77 @@
+using Appliance.Configuration;
+using Appliance.Listeners.Tls;
+using Appliance.Multicast.Transport;
+using Appliance.State;
+using Appliance.Tests.Appliance.State.Mirror;
+using Appliance.Tests.Shared;
+
+namespace Appliance.Tests.Tls;
+
+/// <summary>Two TLS listeners over the table of one service, and the loop that writes it.</summary>
+internal sealed class TlsPair : IDisposable
+{
+    private readonly StoreFixture _service = new(null, ClassOptions.DefaultsOf(RecordClass.Credential));
+    private readonly EventLoop _loop = new();
+    private readonly List<TlsSessions> _sessions = [];
+    private readonly TicketKeyKeeper _keeper;
+
+    internal TlsPair(Resumption resumption)
+    {
+        _service.Now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        _keeper = new TicketKeyKeeper(_loop, _service.Store);
+        First = Open(resumption);
+        Second = Open(resumption);
+        _loop.Start("state");
+        First.Relay.Await(() => First.Tls.Keys.Epoch == 1, "the first has the keys");
+        Second.Relay.Await(() => Second.Tls.Keys.Epoch == 1, "the second has the keys");
+    }
+
+    internal TemporaryDirectory Directory { get; } = new();
+
+    internal TlsFixture First { get; }
+
+    internal TlsFixture Second { get; }
+
+    /// <summary>Waits until all that was queued for the table is in it: the loop has turned twice since.</summary>
+    internal void Settle()
+    {
+        for (int i = 0; i < 2; i++) OnStateLoop(static () => { });
+    }
+
+    /// <summary>Deletes every session.</summary>
+    internal void ForgetSessions() => OnStateLoop(() =>
+    {
+        foreach (string key in _service.Keys().Where(static key => key != "tls:ticket-keys")) Assert.True(_service.Store.Delete(StoreFixture.Bytes(key)));
+    });
+
+    public void Dispose()
+    {
+        First.Dispose();
+        Second.Dispose();
+        _loop.Dispose();
+        foreach (TlsSessions sessions in _sessions) sessions.Dispose();
+        _keeper.Dispose();
+        _service.Dispose();
+        Directory.Dispose();
+    }
+
+    private TlsFixture Open(Resumption resumption)
+    {
+        var sessions = new TlsSessions(_loop, _service.Store, _service.Store.Tables.Keys);
+        _sessions.Add(sessions);
+        var fixture = new TlsFixture((_, settings) => settings with { Resumption = resumption }, sessions: sessions);
+        _keeper.Users.Add(keys => fixture.Relay.Post(() => fixture.Tls.Use(keys)));
+        return fixture;
+    }
+
+    private void OnStateLoop(Action action)
+    {
+        using var done = new ManualResetEventSlim();
+        _loop.Post(() =>
+        {
+            action();
+            done.Set();
+        });
+        Assert.True(done.Wait(TimeSpan.FromSeconds(20)), "the loop of the state does not turn");
+    }
+}
