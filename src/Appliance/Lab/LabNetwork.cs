@@ -66,8 +66,10 @@ internal sealed class LabNetwork
         }
     }
 
-    /// <summary>Pulls or plugs the far end of a cable: the node sees its carrier go or come; its addresses remain.</summary>
-    internal void SetCable(string node, string card, bool plugged) => Spawn.Run("ip", "-n", Hub, "link", "set", "dev", $"{node}-{card}", plugged ? "up" : "down");
+    /// <summary>Pulls or plugs the far ends of cables: the node sees its carrier go or come; its addresses remain.</summary>
+    /// <remarks>All in one go: between two commands a node would hand over what it can no longer serve.</remarks>
+    internal void SetCables(string node, IEnumerable<string> cards, bool plugged) =>
+        Spawn.Run("ip", string.Concat(cards.Select(card => $"link set dev {node}-{card} {(plugged ? "up" : "down")}\n")), ["-n", Hub, "-batch", "-"]);
 
     /// <summary>Makes a switch port forward or not; the node's carrier stays.</summary>
     internal void SetPort(string node, string card, bool forwarding) =>

@@ -88,7 +88,7 @@ internal sealed class Laboratory : IDisposable
     internal void SetCable(string node, string? card, bool plugged)
     {
         RequireNamespaces(plugged ? "plug" : "pull");
-        foreach (string each in CardsOf(card)) _network.SetCable(State.Node(node).Id, each, plugged);
+        _network.SetCables(State.Node(node).Id, CardsOf(card), plugged);
     }
 
     /// <summary>Makes the switch ports of a node forward or not.</summary>
@@ -190,11 +190,8 @@ internal sealed class Laboratory : IDisposable
         _filter.Apply(State);
         foreach (LabNode node in State.Nodes)
         {
-            foreach (string card in LabNetwork.Cards)
-            {
-                _network.SetCable(node.Id, card, plugged: true);
-                _network.SetPort(node.Id, card, forwarding: true);
-            }
+            _network.SetCables(node.Id, LabNetwork.Cards, plugged: true);
+            foreach (string card in LabNetwork.Cards) _network.SetPort(node.Id, card, forwarding: true);
         }
         Save();
     }
