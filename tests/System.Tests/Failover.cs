@@ -148,6 +148,68 @@ public sealed class Failover(ITestOutputHelper output)
         Assert.Equal("apples", reader.Call("GET", "cart:1").Text);
     }
 
+    [RootFact]
+    public void A_primary_that_loses_both_cables_returns_as_a_secondary_by_itself_and_all_hold_what_was_acknowledged()
+    {
+        using Laboratory lab = Laboratory.Up(3, Calm);
+        for (int round = 0; round < TestCounts.Of("system.failover.pulls"); round++)
+        {
+            using var writers = new ServiceWriters(lab, $"cart:{round}");
+            writers.AwaitMore(200);
+            LabNode pulled = lab.Primary;
+            lab.Lab("pull", pulled.Id);
+            LabNode next = lab.AwaitPrimary(Laboratory.Service, after: pulled);
+            Assert.NotEqual("hand-over", next.Status().GetProperty("failovers").EnumerateArray().Last().GetProperty("kind").GetString()); // both cables in one go
+            writers.AwaitMore(200);
+            Assert.False(pulled.Status().GetProperty("synchronised").GetBoolean());
+            writers.Stop();
+
+            lab.Lab("plug", pulled.Id);
+            Until.True($"{pulled.Id} says that it is synchronised", Limit, () => pulled.Status().GetProperty("synchronised").GetBoolean());
+            writers.AssertHeldBy(pulled, $"round {round}, as soon as it says so");
+            lab.AwaitConverged(Limit);
+            Assert.Equal("secondary", RoleOf(pulled));
+            foreach (LabNode node in lab.Nodes) writers.AssertHeldBy(node, $"round {round}");
+            TestCounts.Reached("system.failover.pulls", 1);
+        }
+    }
+
+    [RootFact]
+    public void What_only_the_dead_held_is_waited_for_by_name_until_the_operator_accepts_the_loss()
+    {
+        using Laboratory lab = Laboratory.Up(3, Calm);
+        using var processes = new NodeProcesses();
+        LabNode primary = lab.Primary, holder = lab.Secondaries[0], survivor = lab.Secondaries[1];
+        using (RespClient before = lab.ConnectToService()) Assert.Equal("OK", before.Call("SET", "cart:1", "apples").Text);
+        using (RespClient reader = lab.Connect(survivor)) Until.True("the survivor holds it too", Limit, () => reader.Call("GET", "cart:1").Text == "apples");
+        string[] order = ["accept-loss", Laboratory.Service, "--yes", "--admin", survivor.Admin];
+        Shell.Outcome early = Shell.Try(Limit, Laboratory.Program, order);
+        Assert.Equal(1, early.ExitCode);
+        Assert.Contains($"{primary.Id} is its primary", early.Error, StringComparison.Ordinal);
+
+        lab.Lab("pull", survivor.Id);
+        Until.True("the set without the survivor is known to the holder", Limit, () => !holder.Member(survivor.Id).GetProperty("synchronised").GetBoolean());
+        using (RespClient before = lab.ConnectToService()) Assert.Equal("OK", before.Call("SET", "cart:2", "pears").Text);
+        processes.Kill(primary);
+        processes.Kill(holder);
+        processes.Start(holder); // with empty memory; the primary stays away
+        lab.Lab("plug", survivor.Id);
+        Until.True($"{holder.Id} says for whom the service waits", Limit, () => ServiceOf(holder).GetProperty("election").GetString()!.Contains($"waits for {primary.Id} (on-loss", StringComparison.Ordinal));
+        Until.True($"{survivor.Id} says why it is not elected", Limit, () => ServiceOf(survivor).GetProperty("election").GetString()!.Contains("1 of 3 voters would elect this node", StringComparison.Ordinal));
+        Assert.False(survivor.Serves(Laboratory.Service) || holder.Serves(Laboratory.Service));
+
+        Assert.Equal(2, Shell.Try(Limit, Laboratory.Program, [.. order.Where(static word => word != "--yes")]).ExitCode);
+        foreach (string service in new[] { Laboratory.Service, "second" }) Shell.Run(Laboratory.Program, "accept-loss", service, "--yes", "--admin", survivor.Admin); // who waits with one service acknowledges for none
+        Assert.Equal(survivor.Id, lab.AwaitPrimary(Laboratory.Service, after: primary).Id);
+        string log = lab.LogOf(survivor);
+        Assert.Contains("the operator accepts that acknowledged writes are lost", log, StringComparison.Ordinal);
+        Assert.Matches($"acknowledged writes that only ({primary.Id}, {holder.Id}|{holder.Id}, {primary.Id}) held are lost", log);
+        using RespClient after = lab.ConnectToService();
+        Assert.Equal("apples", after.Call("GET", "cart:1").Text);
+        Assert.Equal("(nil)", after.Call("GET", "cart:2").ToString());
+        Until.True($"{holder.Id} is a secondary with the whole state", Limit, () => RoleOf(holder) == "secondary" && ServiceOf(holder).GetProperty("complete").GetBoolean());
+    }
+
     private static JsonElement ServiceOf(LabNode node) => node.Status().GetProperty("services").EnumerateArray().FirstOrDefault(static service => service.GetProperty("name").GetString() == Laboratory.Service);
 
     // A witness has no services.

@@ -128,6 +128,7 @@ internal sealed class AdminServer : IAsyncDisposable
         _application.MapPost("/promote", context => AnswerAsync(context, async () => Order(await _source.PromoteAsync(context.Request.Query["service"].ToString(), context.Request.Query["node"].ToString()).ConfigureAwait(false))));
         _application.MapPost("/drain", context => AnswerAsync(context, async () => Order(await _source.DrainAsync(context.Request.Query["node"].ToString(), drained: true).ConfigureAwait(false))));
         _application.MapPost("/undrain", context => AnswerAsync(context, async () => Order(await _source.DrainAsync(context.Request.Query["node"].ToString(), drained: false).ConfigureAwait(false))));
+        _application.MapPost("/accept-loss", context => AnswerAsync(context, async () => Order(await _source.AcceptLossAsync(context.Request.Query["service"].ToString()).ConfigureAwait(false))));
         _application.MapPost("/backend/drain", context => AnswerAsync(context, async () => await AnswerDrainAsync(context.Request.Query, draining: true).ConfigureAwait(false)));
         _application.MapPost("/backend/ready", context => AnswerAsync(context, async () => await AnswerDrainAsync(context.Request.Query, draining: false).ConfigureAwait(false)));
         _application.MapGet("/members", context => AnswerAsync(context, async () =>

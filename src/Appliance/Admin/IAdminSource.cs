@@ -31,6 +31,11 @@ internal interface IAdminSource
     /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
     Task<string?> DrainAsync(string node, bool drained);
 
+    /// <summary>Gives up the acknowledged writes of a service that only absent members hold, if it waits for them.</summary>
+    /// <returns>Null when it is ordered, or why it was not.</returns>
+    /// <exception cref="TimeoutException">The loop did not answer in time.</exception>
+    Task<string?> AcceptLossAsync(string service);
+
     /// <summary>Lets a server of a pool get no new connections, or get them again; null when there is none of that name.</summary>
     /// <exception cref="TimeoutException">The relay's loop did not answer in time.</exception>
     Task<DrainReport?> DrainServerAsync(string server, bool draining);

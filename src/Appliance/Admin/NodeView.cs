@@ -27,6 +27,7 @@ internal sealed class NodeView
     {
         MulticastStatus group = _parts.Group.ReadStatus();
         IReadOnlyList<MirrorServiceStatus> services = _parts.Mirror.ReadStatus();
+        (MirrorServiceStatus Service, FailoverStatus Failover)[] states = [.. services.Select((service, index) => (service, _parts.Failover.StatusOf(index)))];
         return new NodeStatus
         {
             Id = _configuration.Node.Id,
@@ -35,14 +36,14 @@ internal sealed class NodeView
             Version = NodeHost.Version,
             UptimeSeconds = (long)(EventLoop.ReadClock() - Started).TotalSeconds,
             Drained = _parts.Failover.IsDrained,
-            Synchronised = _parts.Mirror.IsSynchronised,
+            Synchronised = _parts.Mirror.IsSynchronised && states.All(static state => state.Failover.IsCounted),
             Memory = new MemoryStatus(services.Sum(static service => service.MemoryBytes) + group.MemoryBytes, _configuration.Node.MemoryLimit.Bytes),
             Group = new GroupStatus(_configuration.Group.Name, SettingReader.Format(_configuration.Group.Transport), SettingReader.Format(_configuration.Group.Security), GroupDigest.Text(_configuration)),
-            Services = [.. services.Select((service, index) => Describe(service, _parts.Failover.StatusOf(index)))],
+            Services = [.. states.Select(state => Describe(state.Service, state.Failover))],
             Members = [.. _configuration.Group.Members.Where(member => member.Name != _configuration.Node.Id).Select(member => Describe(member.Name, group))],
             Failovers = [.. _parts.Failover.Takeovers.Records.Select(Describe)],
             WouldBeLost = [.. services.SelectMany(static service => service.Classes.Where(static row => row.HeldByNobodyElse > 0).Select(row => new LossStatus(service.Name, SettingReader.Format(row.Class), row.HeldByNobodyElse)))],
-            Warnings = [.. Warnings(group, services)],
+            Warnings = [.. Warnings(group, states)],
         };
     }
 
@@ -56,8 +57,8 @@ internal sealed class NodeView
         Role = SettingReader.Format(service.Role),
         Primary = service.Primary,
         Term = service.Term,
-        Complete = service.IsComplete,
-        Why = service.Why.Length == 0 ? null : service.Why,
+        Complete = service.IsComplete && failover.IsCounted,
+        Why = WhyNotComplete(service, failover),
         Keys = service.Keys,
         Records = service.Classes.Sum(static row => row.Records - row.Tombstones),
         Tombstones = service.Classes.Sum(static row => row.Tombstones),
@@ -65,6 +66,14 @@ internal sealed class NodeView
         AcceptedShort = service.AcceptedShort,
         Classes = [.. service.Classes.Select(row => Describe(row, service))],
     };
+
+    // What a node held when it was counted last is not all there is: only the present primary knows that.
+    private static string? WhyNotComplete(MirrorServiceStatus service, FailoverStatus failover)
+    {
+        if (service.Why.Length > 0) return service.Why;
+        if (!service.IsComplete || failover.IsCounted) return null;
+        return service.Primary is null ? "nobody is known to be primary: others may hold more" : $"{service.Primary}, the primary, does not count this node among those that hold everything yet";
+    }
 
     private ClassStatus Describe(MirrorClassStatus row, MirrorServiceStatus service) => new()
     {
@@ -98,7 +107,7 @@ internal sealed class NodeView
             Incarnation = member.Incarnation,
             Role = SettingReader.Format(member.Role),
             State = member.State == MemberState.Left ? MemberStatus.AbsentState : SettingReader.Format(member.State),
-            Synchronised = member.Synchronised && reached,
+            Synchronised = member.Synchronised && reached && (member.Role != MemberRole.Data || _parts.Failover.IsCountedByAll(member.Node)),
             WaitedFor = member.WaitedFor,
             Path = !reached ? null : !group.UsesMulticast || member.ByUnicast ? "unicast" : "multicast",
             PathCause = reached && group.UsesMulticast && member.ByUnicast ? "multicast does not arrive there, unicast does: IGMP snooping without a querier?" : null,
@@ -132,15 +141,15 @@ internal sealed class NodeView
         }
     }
 
-    private IEnumerable<string> Warnings(MulticastStatus group, IReadOnlyList<MirrorServiceStatus> services)
+    private IEnumerable<string> Warnings(MulticastStatus group, (MirrorServiceStatus Service, FailoverStatus Failover)[] states)
     {
         foreach (string warning in group.Warnings) yield return warning;
         foreach (string warning in SecondPathWarnings(group)) yield return warning;
         foreach (string fault in _parts.Failover.Faults) yield return fault;
         if (_configuration.Group.Quorum == Quorum.Off) yield return "quorum = off: two nodes that lose sight of each other are both primary, and one of them loses what it wrote";
-        foreach (MirrorServiceStatus service in services)
+        foreach ((MirrorServiceStatus service, FailoverStatus failover) in states)
         {
-            if (!service.IsComplete) yield return $"service {service.Name} is not synchronised here: {service.Why}";
+            if (!service.IsComplete || !failover.IsCounted) yield return $"service {service.Name} is not synchronised here: {WhyNotComplete(service, failover)}";
             if (service.Role != ServiceRole.Primary) continue;
             foreach (MirrorClassStatus row in service.Classes.Where(static row => row.Available < row.Acknowledgements))
             {

@@ -42,6 +42,7 @@ internal static class ApplianceCommandLine
         PromoteCommand.Create(),
         DrainCommand.Create(),
         UndrainCommand.Create(),
+        AcceptLossCommand.Create(),
         MembersCommand.Create(),
         KeygenCommand.Create(),
         RotateKeysCommand.Create(),

@@ -124,6 +124,9 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     }
 
     /// <inheritdoc/>
+    public Task<string?> AcceptLossAsync(string service) => Parts.Loop.AskAsync(() => Parts.Failover.Losses.Accept(service), _configuration.Admin.Timeout);
+
+    /// <inheritdoc/>
     public Task<MembershipReport> GetMembersAsync() => Parts.Loop.AskAsync(() => Parts.Failover.Membership.List(), _configuration.Admin.Timeout);
 
     /// <inheritdoc/>

@@ -67,6 +67,8 @@ internal sealed class AdminFixture : IAdminSource, IAsyncDisposable
 
     public Task<string?> DrainAsync(string node, bool drained) => Task.FromResult<string?>(null);
 
+    public Task<string?> AcceptLossAsync(string service) => Task.FromResult<string?>(service == "demo" ? null : $"there is no service '{service}'");
+
     public Task<DrainReport?> DrainServerAsync(string server, bool draining) => Answer(() => server == "web/10.0.1.1:80" ? new DrainReport(server, draining, 3) : null);
 
     public Task<MembershipReport> GetMembersAsync() => Answer(static () => new MembershipReport(4, 2, "a", [new("a", "data", "10.77.0.1"), new("w", "witness", null)]));

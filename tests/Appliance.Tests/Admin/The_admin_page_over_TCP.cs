@@ -31,7 +31,7 @@ public sealed class The_admin_page_over_TCP
         foreach ((string path, string[] options) in new (string, string[])[]
         {
             ("/reload", ["-X", "POST"]), ("/RELOAD", ["-X", "POST"]), ("/status/../reload", ["-X", "POST", "--path-as-is"]), ("//reload", ["-X", "POST", "--path-as-is"]),
-            ("/record?key=cart:1", []), ("/Record?key=cart:1", []), ("/promote", ["-X", "POST"]), ("/keys", []), ("/", []),
+            ("/record?key=cart:1", []), ("/Record?key=cart:1", []), ("/promote", ["-X", "POST"]), ("/accept-loss", ["-X", "POST"]), ("/keys", []), ("/", []),
         })
         {
             (int status, string text) = await node.CurlAsync(node.EndPoints[0], path, options);

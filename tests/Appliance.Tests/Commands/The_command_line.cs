@@ -19,6 +19,7 @@ public sealed class The_command_line : IDisposable
     [InlineData("lab pull")]
     [InlineData("lab loss many")]
     [InlineData("keygen --add --retire file")]
+    [InlineData("accept-loss shop")]
     public async Task Answers_wrong_usage_with_exit_code_2(string arguments)
     {
         (int code, _, string error) = await InvokeAsync(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -32,7 +33,8 @@ public sealed class The_command_line : IDisposable
     {
         foreach (string verb in ApplianceCommandLine.Create().Subcommands.Select(static command => command.Name))
         {
-            Assert.True(File.Exists(RepositoryRoot.File($"src/Appliance/Commands/{char.ToUpperInvariant(verb[0])}{verb[1..]}Command.cs")), verb);
+            string name = string.Concat(verb.Split('-').Select(static word => char.ToUpperInvariant(word[0]) + word[1..]));
+            Assert.True(File.Exists(RepositoryRoot.File($"src/Appliance/Commands/{name}Command.cs")), verb);
             Assert.Equal(ExitCode.Done, (await InvokeAsync(verb, "--help")).Code);
         }
     }

@@ -34,6 +34,9 @@ internal enum SectionFlags : byte
 
     /// <summary>The primary has cut and owns the address.</summary>
     Serving = 8,
+
+    /// <summary>The operator accepts that acknowledged writes are lost.</summary>
+    LossAccepted = 16,
 }
 
 /// <summary>What a node says about one service in each beat.</summary>

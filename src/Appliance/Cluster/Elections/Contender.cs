@@ -207,9 +207,10 @@ internal sealed class Contender
     {
         _state.Role = ElectionRole.Primary;
         _attempts = 0;
-        _state.LossAccepted = false;
+        _state.LossAcceptedUntil = default;
         // The voters may know a newer set than this node did when it stood: one to which it does not belong, and that they have given up.
         if (_state.Options.HoldsState && _kind != ElectionKind.ColdStart && !_state.Set.Contains(_context.SelfSlot)) _kind = ElectionKind.WithLoss;
+        string lost = _kind == ElectionKind.WithLoss ? _context.NamesOf((ushort)(_state.Set.Members & ~(1 << _context.SelfSlot))) : "";
         if (_kind is ElectionKind.ColdStart) _sets.Begin((ushort)(1 << _context.SelfSlot), holdsNothing: true); // the others join once they have synchronised
         else if (_kind is ElectionKind.WithLoss) _sets.Begin((ushort)(1 << _context.SelfSlot));
         else _sets.Begin(_state.Set.Members);
@@ -217,7 +218,7 @@ internal sealed class Contender
         {
             ElectionKind.HandOver => "handed over to this node",
             ElectionKind.ColdStart => "cold start: no member holds anything",
-            ElectionKind.WithLoss => "without a recovered majority: acknowledged writes that only others held are lost",
+            ElectionKind.WithLoss => $"without those who may hold more: acknowledged writes that only {lost} held are lost",
             _ => "elected",
         };
         _context.Sink.Log(_kind == ElectionKind.WithLoss ? ElectionEvent.Loss : ElectionEvent.Progress, $"service {_state.Options.Name}: primary in term {_state.Term}, {how}");

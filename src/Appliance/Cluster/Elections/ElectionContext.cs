@@ -58,6 +58,13 @@ internal sealed class ElectionContext
     /// <summary>What this node claims about a service.</summary>
     internal ElectionRole RoleOf(int service) => States[service].Role;
 
+    /// <summary>Names of the members of some slots, for a sentence.</summary>
+    internal string NamesOf(ushort slots)
+    {
+        string names = string.Join(", ", Enumerable.Range(0, ElectionOptions.MaxMembers).Where(slot => (slots >> slot & 1) != 0).Select(slot => NameOf(View.NodeOf(slot))));
+        return names.Length == 0 ? "nobody" : names;
+    }
+
     /// <summary>A node's name, as far as the configuration knows it.</summary>
     internal string NameOf(NodeId node)
     {

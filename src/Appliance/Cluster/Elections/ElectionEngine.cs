@@ -15,6 +15,9 @@ internal sealed class ElectionEngine
     /// <summary>Largest term: that of a record's version.</summary>
     internal const uint MaxTerm = (1 << 20) - 1;
 
+    /// <summary>Who is not elected within this time is not meant any more: an order that is forgotten must not lose anything later.</summary>
+    internal static readonly TimeSpan LossAcceptedFor = TimeSpan.FromMinutes(1);
+
     private readonly ElectionContext _context;
     private readonly ServiceElection[] _elections;
     private readonly ServiceSection[] _sections, _published;
@@ -214,12 +217,19 @@ internal sealed class ElectionEngine
     /// <returns>Null, or why nothing was done.</returns>
     internal string? SetKeyEpoch(Timestamp now, ushort keyEpoch) => Change(now, view => view.WithKeyEpoch(keyEpoch));
 
-    /// <summary>The operator accepts that acknowledged writes of a service may be lost: whoever is there may be elected. Needed on a majority of the voters.</summary>
+    /// <summary>The operator accepts that acknowledged writes of a service may be lost: whoever is there may be elected. Said to one voter, its beats tell the others; it is over with the next primary, or
+    /// after <see cref="LossAcceptedFor"/>.</summary>
     internal void AcceptLoss(Timestamp now, int service)
     {
-        _context.States[service].LossAccepted = true;
+        _context.States[service].LossAcceptedUntil = Timestamp.Max(_context.Now, now) + LossAcceptedFor;
         Act(now);
     }
+
+    /// <summary>Why it would help nothing to accept a loss here; null: it may.</summary>
+    internal string? WhyNotAcceptLoss(int service) => _elections[service].WhyNotAcceptLoss();
+
+    /// <summary>The present primary of a service, as far as this node knows, counts a member among those that hold everything. False while nobody is primary.</summary>
+    internal bool Counts(int service, NodeId member) => _elections[service].Counts(member);
 
     // Who is removed counts for nothing any more: what only it holds would be lost.
     private string? WhyNotRemove(int slot)

@@ -48,7 +48,8 @@ internal sealed class ServiceElection
             int bound = claims ? _context.SelfSlot : _voter.IsBound ? _context.View.SlotOf(_voter.Bound) : -1;
             int transfer = claims || _voter.ReleasedBy != _context.Self ? -1 : _context.View.SlotOf(_voter.TransferTarget);
             SectionFlags flags = (State.Recovering ? SectionFlags.Recovering : 0) | (State.Healthy ? SectionFlags.Healthy : 0)
-                | (State.Drained ? SectionFlags.Drained : 0) | (State.Serving ? SectionFlags.Serving : 0);
+                | (State.Drained ? SectionFlags.Drained : 0) | (State.Serving ? SectionFlags.Serving : 0)
+                | (State.LossAccepted ? SectionFlags.LossAccepted : 0);
             return new ServiceSection(State.Term, State.Role, flags, SlotByte(bound), SlotByte(transfer), _voter.Supports, State.Options.Priority,
                 claims || bound < 0 ? 0 : _voter.BoundSent, State.Set, State.Position);
         }
@@ -128,13 +129,53 @@ internal sealed class ServiceElection
         if (Primary is var primary && primary != NodeId.None) return $"{_context.NameOf(primary)} is primary in term {State.Term}";
         if (_context.Now < _context.AbstainUntil) return "started less than dead-after ago: this node abstains";
         if (_voter.IsBound) return $"voted for {_context.NameOf(_voter.Bound)} in term {State.Term}";
+        if (TooFewVoters() is { } few) return few;
+        ushort eligible = _voter.Eligible(out _);
+        if (eligible == 0) return $"this node does not hold the state; the service waits for {Awaited()} (on-loss, accept-loss)";
+        if ((eligible >> _context.SelfSlot & 1) != 0)
+        {
+            int supporters = _contender.Ranking.Supporters();
+            return supporters >= _context.Needed ? "an election is under way"
+                : $"{supporters} of {int.PopCount(_context.View.Voters)} voters would elect this node, {_context.Needed} are needed: {(State.Options.HoldsState ? "others do not hear it yet, or know of members that may hold more (on-loss, accept-loss)" : "others do not hear it yet")}";
+        }
+        return (eligible & Holding()) != 0 ? "an election of another member is under way" : $"waits for {Awaited()}, who may hold acknowledged writes (on-loss, accept-loss)";
+    }
+
+    /// <summary>Why it would help nothing to accept a loss here; null: it may.</summary>
+    internal string? WhyNotAcceptLoss()
+    {
+        if (Primary is var primary && primary != NodeId.None && primary != _context.Self)
+            return $"{_context.NameOf(primary)} is its primary in term {State.Term}: if it does not serve, accept the loss on that node";
+        return TooFewVoters();
+    }
+
+    /// <summary>The present primary counts a member among those that hold everything.</summary>
+    internal bool Counts(NodeId member) => Primary != NodeId.None && State.Set.Term == State.Term && State.Set.Contains(_context.View.SlotOf(member));
+
+    private string? TooFewVoters()
+    {
         int heard = 0;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
             if ((_context.View.Voters >> slot & 1) != 0 && (slot == _context.SelfSlot || _context.FreshAt(slot) is not null)) heard++;
-        if (heard < _context.Needed) return $"{heard} of {int.PopCount(_context.View.Voters)} voters are heard, this node among them: {_context.Needed} are needed";
-        ushort eligible = _voter.Eligible(out _);
-        if (eligible == 0) return "this node does not hold the state and waits for one that does (on-loss)";
-        return State.Recovering || (eligible >> _context.SelfSlot & 1) == 0 ? "waits for a member that holds the state (on-loss)" : "an election is under way";
+        return heard >= _context.Needed ? null : $"{heard} of {int.PopCount(_context.View.Voters)} voters are heard, this node among them: {_context.Needed} are needed";
+    }
+
+    // Slots of members that are heard and hold the state.
+    private ushort Holding()
+    {
+        ushort holding = 0;
+        for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
+        {
+            bool holds = slot == _context.SelfSlot ? !State.Recovering : _context.FreshAt(slot) is { } peer && (peer[State.Index].Flags & SectionFlags.Recovering) == 0;
+            if (holds && (_context.View.Data >> slot & 1) != 0) holding |= (ushort)(1 << slot);
+        }
+        return holding;
+    }
+
+    private string Awaited()
+    {
+        int others = ~Holding() & ~(_context.SelfSlot < 0 ? 0 : 1 << _context.SelfSlot), awaited = State.Set.Members & others;
+        return _context.NamesOf((ushort)(awaited != 0 ? awaited : _context.View.Data & others));
     }
 
     private static byte SlotByte(int slot) => slot < 0 ? BeatExtension.NoSlot : (byte)slot;

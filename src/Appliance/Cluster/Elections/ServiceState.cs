@@ -59,8 +59,11 @@ internal sealed class ServiceState
     /// <summary>As primary: it has cut and owns the address.</summary>
     internal bool Serving { get; set; }
 
-    /// <summary>The operator accepts the loss.</summary>
-    internal bool LossAccepted { get; set; }
+    /// <summary>Until then the operator accepts that acknowledged writes are lost.</summary>
+    internal Timestamp LossAcceptedUntil { get; set; }
+
+    /// <summary>The operator accepts the loss, as said to this node.</summary>
+    internal bool LossAccepted => _context.Now < LossAcceptedUntil;
 
     /// <summary>This node lost the state in a restart and has not got it back.</summary>
     internal bool Recovering => Options.HoldsState && !Synchronised && _context.SelfIsData;

@@ -69,7 +69,7 @@ internal sealed class Voter
         ushort data = _context.View.Data;
         if (!_state.Options.HoldsState) return data;
         ushort heard = 0, synchronised = 0;
-        bool claimed = false;
+        bool claimed = false, accepted = _state.LossAccepted;
         int fresh = 0;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
@@ -88,23 +88,25 @@ internal sealed class Voter
                 if (section.Set.HoldsNothing) fresh++;
                 if ((section.Flags & SectionFlags.Recovering) == 0) synchronised |= bit;
                 claimed |= section.Role == ElectionRole.Primary && section.Term >= _state.Term;
+                accepted |= (section.Flags & SectionFlags.LossAccepted) != 0 && section.Term >= _state.Term; // what was said before a primary was elected is over
             }
         }
         synchronised &= data;
         bool house = (heard & data) == data;
         ushort members = (ushort)(_state.Set.Members & data);
-        if (!_state.Recovering && (members & synchronised) != 0) return members;
+        if (!_state.Recovering && (members & synchronised) != 0 && !accepted) return members;
         if (synchronised == 0 && !claimed && (house || IsFirstStart(fresh)))
         {
             kind = ElectionKind.ColdStart;
             return (ushort)(data & heard);
         }
-        // Everybody is there, so that nobody else can hold more; or nobody more is awaited.
-        if (house && !claimed && (members & synchronised) != 0) return (ushort)(members & synchronised);
-        bool lossAllowed = !claimed && (_state.LossAccepted || (_state.Options.OnLoss == OnLoss.Serve && _context.Now >= FreeSince + _state.Options.OnLossAfter));
+        // What this node has forgotten its vote need not know: its set is on the disk, and the winner counts who of that set remembers before it serves.
+        if (!claimed && (members & synchronised) != 0 && !accepted) return (ushort)(members & synchronised);
+        bool lossAllowed = !claimed && (accepted || (_state.Options.OnLoss == OnLoss.Serve && _context.Now >= FreeSince + _state.Options.OnLossAfter));
         if (lossAllowed)
         {
             kind = ElectionKind.WithLoss;
+            if ((members & synchronised) != 0) return (ushort)(members & synchronised);
             return synchronised != 0 ? synchronised : (ushort)(data & heard);
         }
         return _state.Recovering ? (ushort)0 : members;
@@ -188,7 +190,7 @@ internal sealed class Voter
         Bind(peer);
         BoundToPrimary = true;
         _transferUntil = default;
-        _state.LossAccepted = false;
+        _state.LossAcceptedUntil = default;
     }
 
     private void OnRequest(ElectionPeer peer, in ServiceSection section)

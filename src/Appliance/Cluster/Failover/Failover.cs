@@ -65,6 +65,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     /// <summary>Who votes, for operators. After <see cref="Start"/>.</summary>
     internal MembershipOrders Membership => new(_configuration, _elections, _group!);
 
+    /// <summary>What is given up, by order of an operator. After <see cref="Start"/>.</summary>
+    internal LossOrders Losses => new(this, _configuration, _elections, _mirror, _group!, _log);
+
     /// <summary>Claims of other hosts on the floating addresses that were seen; see <see cref="AddressFence.Claims"/>.</summary>
     internal long Claims => _fence.Claims;
 
@@ -127,6 +130,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         {
             TellReadiness(i, isTick);
             TakeAddresses(i);
+            ServeAfterLoss(i);
             _services[i].Addresses.AnnounceDue(now);
         }
         if (isTick) _elections.OnTick(now);
@@ -180,7 +184,16 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     internal FailoverStatus StatusOf(int service)
     {
         Timestamp now = Now;
-        return new FailoverStatus(_elections.IsPrimary(service, now) ? _elections.LeaseUntil(service) - now : null, _elections.Describe(service), _services[service].IsServing, _services[service].Addresses.Fenced, _services[service].Addresses.Announced);
+        return new FailoverStatus(_elections.IsPrimary(service, now) ? _elections.LeaseUntil(service) - now : null, _elections.Describe(service), _services[service].IsServing,
+            IsCounted(service), _services[service].Addresses.Fenced, _services[service].Addresses.Announced);
+    }
+
+    /// <summary>The present primary of every service counts a member among those that hold everything.</summary>
+    internal bool IsCountedByAll(NodeId member)
+    {
+        for (int i = 0; i < _services.Length; i++)
+            if (!_elections.Counts(i, member)) return false;
+        return true;
     }
 
     /// <summary>The primary of a service as far as this node knows; null: nobody.</summary>
@@ -211,7 +224,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             return;
         }
         OwnedService owned = _services[service];
-        (owned.Term, owned.LeaseUntil) = (term, leaseUntil);
+        (owned.Term, owned.LeaseUntil, owned.CollectsSince) = (term, leaseUntil, Now);
         Takeovers.Elected(service, owned.Name, term, kind, EventLoop.ReadClock());
         NodeLog.Note(_log, $"service {owned.Name}: elected in term {term} ({Words(kind)})");
         _mirror.BecomePrimary(owned.Name, term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss);
@@ -235,6 +248,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             Takeovers.Ended(service);
             bool served = owned.IsServing;
             owned.IsServing = false;
+            owned.CollectsSince = null;
             owned.CutTerm = 0;
             if (why == LeaseLoss.Expired) NodeLog.Warning(_log, $"service {owned.Name}: the lease of term {term} has ended without an echo from a majority; this node is silent");
             else NodeLog.Note(_log, $"service {owned.Name}: no longer primary in term {term} ({Words(why)}){(served ? "" : ", before it served")}");
@@ -294,6 +308,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     {
         int index = IndexOf(service);
         _services[index].CutTerm = (uint)term;
+        _services[index].CollectsSince = null;
         TakeAddresses(index);
     }
 
@@ -338,6 +353,15 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     {
         Takeovers.Begin(IndexOf(service), EventLoop.ReadClock());
         NodeLog.Note(_log, $"service {service}: {from} hands it over");
+    }
+
+    private bool IsCounted(int service) =>
+        _configuration.Node.Role == MemberRole.Data && _elections.Counts(service, _group!.Self) && _mirror.Services[service].Term == _elections.TermOf(service);
+
+    // on-loss = serve: members that may hold more were awaited long enough.
+    private void ServeAfterLoss(int index)
+    {
+        if (_configuration.Services[index] is { OnLoss: OnLoss.Serve } options && _services[index].CollectsSince is { } since && Now >= since + options.OnLossAfter) _mirror.AcceptLoss(options.Name);
     }
 
     // The group's own service has neither state to collect nor addresses. Not inside the engine's calls.
@@ -430,6 +454,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         internal uint CutTerm { get; set; }
 
         internal Timestamp LeaseUntil { get; set; }
+
+        /// <summary>When it was elected, while it has not cut.</summary>
+        internal Timestamp? CollectsSince { get; set; }
 
         internal bool IsServing { get; set; }
 

@@ -79,6 +79,9 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
     /// <summary>What serving threads see.</summary>
     internal SharedServiceState Shared { get; }
 
+    /// <summary>Elections give it its primary, not the configuration.</summary>
+    internal bool IsElected => _configuredPrimary is null;
+
     /// <summary>Keys that were removed and must be fetched again.</summary>
     internal Debt Debt { get; } = new();
 

@@ -48,7 +48,7 @@ internal sealed class SecondaryResync
         Step.Survey => "asking the members where they stand",
         Step.Discard => "discarding what lies beyond the cut",
         Step.Fetch => $"fetching from {_fetch?.Server.Name}",
-        Step.Wait => "waiting for a member with the complete state",
+        Step.Wait => _service.IsElected ? "waiting for the primary" : "waiting for a member with the complete state",
         _ => "",
     };
 
@@ -144,7 +144,9 @@ internal sealed class SecondaryResync
         if (!_survey.IsSettled && now.Nanoseconds < _due.Nanoseconds) return;
         List<SurveyAnswer> complete = [.. _survey.Answers.Where(static answer => answer.Position.IsComplete)];
         _survey.End();
-        if (complete.Count == 0 || complete.TrueForAll(one => one.Position.Chain.CurrentTerm < _service.SeenTerm))
+        // Who is elected has collected all that was acknowledged. Everyone else may lack what this node has acknowledged and forgotten: to take their state for the whole would hide that it is lost.
+        bool isKnownWhole = !_service.IsElected || complete.Exists(one => one.Position.IsPrimary && one.Position.Chain.CurrentTerm >= _service.SeenTerm);
+        if (complete.Count == 0 || !isKnownWhole || complete.TrueForAll(one => one.Position.Chain.CurrentTerm < _service.SeenTerm))
         {
             Retry(now);
             return;

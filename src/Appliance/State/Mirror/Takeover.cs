@@ -63,7 +63,7 @@ internal sealed class Takeover
         : _mirror.Group.IsRefused ? "recovering: the group refuses this node"
         : _discard is not null ? "recovering: discarding what lies beyond the cut"
         : _fetch is not null ? $"recovering: fetching from {_fetch.Server.Name}"
-        : $"recovering: {Remembering()} of {_request!.Holders.Count} data members that remember have answered, {Needed} are needed";
+        : $"recovering: {Remembering()} of {_request!.Holders.Count} data members that remember have answered, {Needed} are needed; missing: {Missing()}";
 
     /// <summary>When <see cref="Tick"/> has something to do.</summary>
     internal Timestamp NextDeadline =>
@@ -212,6 +212,9 @@ internal sealed class Takeover
         return self + _survey.Answers.Count(answer => answer.Position.Remembers && _request!.Holders.Contains(answer.Member.Name));
     }
 
+    private string Missing() => string.Join(", ", _request!.Holders.Where(name =>
+        name == _mirror.Group.Name ? !_service.Remembers : !_survey.Answers.Any(answer => answer.Member.Name == name && answer.Position.Remembers)));
+
     private void Report(TakeoverPlan plan)
     {
         int counted = Remembering(), answered = _survey.Answers.Count(answer => _request!.Holders.Contains(answer.Member.Name)), all = _request!.Holders.Count;
@@ -224,7 +227,7 @@ internal sealed class Takeover
             return;
         }
         if (counted < Needed && mayHaveWritten)
-            Lost($"only {counted} of {all} data members answered and remember what they acknowledged, and {Needed} are needed: acknowledged writes that only the others held are lost", isUnsafe: true);
+            Lost($"only {counted} of {all} data members answered and remember what they acknowledged, and {Needed} are needed: acknowledged writes that only {Missing()} held are lost", isUnsafe: true);
         if (plan.Passed is { } passed)
             Lost($"{passed.Member.Name} holds the state through {passed.Position.Position} but cannot be fetched from: writes after {plan.Reach} are lost", isUnsafe: true);
         if (plan.IsPartial)

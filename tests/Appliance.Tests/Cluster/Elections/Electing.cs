@@ -123,9 +123,62 @@ public sealed class Electing
         group.Run(5000);
         Assert.Null(group.Primary());
         group["b"].Engine.AcceptLoss(group.Now, 0);
-        group["w"].Engine.AcceptLoss(group.Now, 0);
-        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+        Assert.True(group.RunUntil(() => group.Primary() == "b")); // its beats tell the witness
         Assert.Contains("elected 0 2 WithLoss", group["b"].Events);
+        Assert.Contains(group["b"].Lines, static line => line.Contains("that only a held are lost", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_loss_that_was_accepted_long_ago_is_not_accepted_any_more()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        group.Run(100);
+        group.Dead.Add("a");
+        group.Dead.Add("w");
+        group.Run(1000);
+        Assert.Contains("1 of 3 voters", group["b"].Engine.WhyNotAcceptLoss(0), StringComparison.Ordinal);
+        group["b"].Engine.AcceptLoss(group.Now, 0);
+        group.Run((int)ElectionEngine.LossAcceptedFor.TotalMilliseconds);
+        group.Dead.Remove("w");
+        group.Run(3000);
+        Assert.Null(group.Primary());
+        Assert.Contains("waits for a", group["b"].Engine.Describe(0), StringComparison.Ordinal);
+        Assert.Null(group["b"].Engine.WhyNotAcceptLoss(0));
+    }
+
+    [Fact]
+    public void A_loss_that_was_accepted_before_a_primary_was_elected_is_not_accepted_after_it()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group.Cut.UnionWith([("b", "a"), ("a", "b"), ("w", "b"), ("b", "w")]);
+        group.Run(500);
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        group.Run(100);
+        group["b"].Engine.AcceptLoss(group.Now, 0); // cut off, where nobody else hears of it
+        group["a"].Engine.Release(group.Now, 0);
+        Assert.True(group.RunUntil(() => group.Primary() == "a"));
+        group.Dead.Add("a");
+        group.Cut.Clear();
+        group.Run(3000);
+        Assert.Null(group.Primary());
+    }
+
+    [Fact]
+    public void A_member_is_counted_only_by_a_primary_that_is_there_and_has_it_in_its_set()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        NodeId b = NodeId.FromName("b");
+        Assert.True(group["b"].Engine.Counts(0, b) && group["w"].Engine.Counts(0, b));
+        group.Cut.UnionWith([("b", "a"), ("a", "b")]);
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        group.Run(500);
+        Assert.False(group["b"].Engine.Counts(0, b));
+        group.Cut.Clear();
+        Assert.True(group.RunUntil(() => group["b"].Engine.PrimaryOf(0) != NodeId.None));
+        Assert.False(group["b"].Engine.Counts(0, b));
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b011));
+        Assert.True(group.RunUntil(() => group["b"].Engine.Counts(0, b) && group["w"].Engine.Counts(0, b)));
     }
 
     [Fact]

@@ -60,6 +60,20 @@ internal sealed class ElectedMirrors : IDisposable
         }
     }
 
+    /// <summary>What one node sends of its state to another waits, or arrives.</summary>
+    internal void HoldState(string from, string to, bool holds)
+    {
+        if (holds) _mirrors.Hold(from, to);
+        else _mirrors.Release(from, to);
+    }
+
+    /// <summary>The operator accepts the loss, said to one node.</summary>
+    internal void AcceptLoss(string name)
+    {
+        if (Primary == name) this[name].Mirror.AcceptLoss("demo");
+        else ElectionsOf(name).AcceptLoss(_elections.Now, 0);
+    }
+
     /// <summary>A process is killed.</summary>
     internal void Kill(string name)
     {
