@@ -227,7 +227,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         (owned.Term, owned.LeaseUntil, owned.CollectsSince) = (term, leaseUntil, Now);
         Takeovers.Elected(service, owned.Name, term, kind, EventLoop.ReadClock());
         NodeLog.Note(_log, $"service {owned.Name}: elected in term {term} ({Words(kind)})");
-        _mirror.BecomePrimary(owned.Name, term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss);
+        _mirror.BecomePrimary(owned.Name, term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss, coldStart: kind == ElectionKind.ColdStart);
     }
 
     void IElectionSink.OnLease(int service, uint term, Timestamp until)

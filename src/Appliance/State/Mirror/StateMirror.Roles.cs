@@ -22,14 +22,15 @@ internal sealed partial class StateMirror
     /// <param name="term">Greater than every term of the service before (<see cref="SeenTermOf"/>), at most <see cref="RecordVersion.MaxTerm"/>.</param>
     /// <param name="holders">Members that may hold acknowledged writes, this node among them: the synchronised set as it was committed last. Null: all configured data members.</param>
     /// <param name="acceptLoss">See <see cref="AcceptLoss"/>.</param>
+    /// <param name="coldStart">See <see cref="TakeoverRequest.IsColdStart"/>.</param>
     /// <exception cref="KeyNotFoundException">There is no such service.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The term is not greater than that in which this node writes, or too large.</exception>
-    internal void BecomePrimary(string service, ulong term, IReadOnlyCollection<string>? holders = null, bool acceptLoss = false)
+    internal void BecomePrimary(string service, ulong term, IReadOnlyCollection<string>? holders = null, bool acceptLoss = false, bool coldStart = false)
     {
         MirroredService mirrored = Service(service);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(term, RecordVersion.MaxTerm, nameof(term));
         if (mirrored.Role == ServiceRole.Primary) ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(term, mirrored.Term, nameof(term));
-        mirrored.StartTakeover(new TakeoverRequest(term, holders ?? DataMembers) { AcceptsLoss = acceptLoss });
+        mirrored.StartTakeover(new TakeoverRequest(term, holders ?? DataMembers) { AcceptsLoss = acceptLoss, IsColdStart = coldStart });
     }
 
     /// <summary>A takeover under way serves with what those hold who answer, also if acknowledged writes may be lost; it says so.</summary>

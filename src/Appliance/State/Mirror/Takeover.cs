@@ -10,6 +10,9 @@ internal sealed record TakeoverRequest(ulong Term, IReadOnlyCollection<string> H
     /// <summary>Serve also when acknowledged writes may be lost.</summary>
     public bool AcceptsLoss { get; init; }
 
+    /// <summary>The elections know that nothing was acknowledged that anyone could remember: nobody is waited for, whatever an earlier winner may have cut.</summary>
+    public bool IsColdStart { get; init; }
+
     /// <summary>The configured primary starts: members appear one by one, the term can be raised, and after a limit it serves whatever the others say.</summary>
     public bool IsConfigured { get; init; }
 
@@ -74,7 +77,8 @@ internal sealed class Takeover
     {
         get
         {
-            int holders = _request!.Holders.Count, promise = Math.Min(_service.Publisher.Policies.SmallestPromise, holders - 1);
+            if (_request!.IsColdStart) return 0;
+            int holders = _request.Holders.Count, promise = Math.Min(_service.Publisher.Policies.SmallestPromise, holders - 1);
             return promise == 0 ? 1 : holders - promise;
         }
     }

@@ -136,7 +136,7 @@ internal sealed class ElectedMirrors : IDisposable
 
         public void OnElected(int service, uint term, Timestamp leaseUntil, SynchronisedSet set, ElectionKind kind)
         {
-            if (service == 0) Mirror.BecomePrimary("demo", term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss);
+            if (service == 0) Mirror.BecomePrimary("demo", term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss, coldStart: kind == ElectionKind.ColdStart);
         }
 
         public void OnLost(int service, uint term, LeaseLoss why)

@@ -39,6 +39,19 @@ public sealed class Starting_cold
     }
 
     [Fact]
+    public void A_second_winner_serves_although_the_first_has_cut_unheard()
+    {
+        using ElectedMirrors group = Group(WhenShort.Refuse);
+        Assert.True(group.RunUntil(() => group.Primary == "a"), group.Describe());
+        group.SilenceBeatsOf("a", true); // its cut reaches the others, by the stream; that it holds something does not
+        Assert.True(group.RunUntil(() => group["a"].Service.Role == ServiceRole.Primary), group.Describe());
+        Assert.True(group.RunUntil(() => group.Primary is "b" or "c"), group.Describe());
+        Assert.True(group.RunUntil(() => group.Primary is { } next && group.Serves(next)), group.Describe());
+        group.SilenceBeatsOf("a", false);
+        Assert.True(group.RunUntil(() => group.ElectionsOf("b").SetOf(0).Members == 0b111), group.Describe());
+    }
+
+    [Fact]
     public void A_winner_that_dies_alone_with_what_it_may_have_accepted_is_waited_for_and_its_return_starts_the_group_again()
     {
         using ElectedMirrors group = Group(WhenShort.Accept);
