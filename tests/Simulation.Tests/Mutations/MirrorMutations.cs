@@ -9,7 +9,7 @@ internal static class MirrorMutations
     internal static readonly IReadOnlyList<Mutation> All =
     [
         new("What lies beyond a cut is kept", Mirror + "TableWalk.cs",
-            "public bool Wants(in RecordHeader header) => !chain.Covers(new RecordVersion(header.Version));",
+            "public bool Wants(in RecordHeader header) => !chain.Covers(new RecordVersion(header.Version)) || !kept.Covers(new RecordVersion(header.Version));",
             "public bool Wants(in RecordHeader header) => false;"),
         new("What a cut removed is not fetched again", Mirror + "MirroredService.cs",
             "        Debt.Add(walk);\n",
@@ -41,5 +41,8 @@ internal static class MirrorMutations
         new("A batch is published in parts", Store + "ServicePublisher.cs",
             "            SendHeld(PublishOptions.BatchContinues, completes: false);",
             "            SendHeld(PublishOptions.None, completes: false);"),
+        new("A key deleted beyond a cut stays deleted where its tombstone was forgotten", Mirror + "MirroredService.cs",
+            "!chain.Covers(Store.Memory.Floor) || (NeedsDiscard && !Kept.Covers(Store.Memory.Floor))",
+            "false"),
     ];
 }

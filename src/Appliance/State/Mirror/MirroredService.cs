@@ -115,7 +115,13 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
     /// <summary>Position and stream are in step: this node may serve others and counts for acknowledgements.</summary>
     internal bool IsComplete { get; private set; }
 
-    /// <summary>Something beyond a cut may be held: <see cref="DiscardWalk"/> must pass before anything else.</summary>
+    /// <summary>
+    /// What certainly belongs to the newest term's history: of earlier terms only what lies up to the position at which this node heard of it. After a hole it may hold writes before the cut that the
+    /// new primary could collect from nobody; if they stayed, this member would for ever differ from the others.
+    /// </summary>
+    internal TermChain Kept { get; private set; } = TermChain.Empty;
+
+    /// <summary>Something that is not <see cref="Kept"/> may be held: <see cref="DiscardWalk"/> must pass before anything else.</summary>
     internal bool NeedsDiscard { get; private set; }
 
     /// <summary>Changes with the chain: what a member sends by an older one must not be used.</summary>
@@ -147,13 +153,15 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
         _writer = default;
         _batchPosition = default;
         _liveFrom = _liveThrough = default;
-        if (!chain.Covers(Highest) || !chain.Covers(Position))
-        {
-            NeedsDiscard = true;
-            Discarding = chain;
-            MarkIncomplete($"term {chain.CurrentTerm} begins before what is held here ends ({Highest})");
-        }
+        bool isBeyondCut = !chain.Covers(Highest) || !chain.Covers(Position);
         Position = chain.Clamp(Position);
+        Kept = chain.Begin(chain.CurrentTerm, Position);
+        if (Kept.Covers(Highest)) return;
+        NeedsDiscard = true;
+        if (isBeyondCut) Discarding = chain;
+        MarkIncomplete(isBeyondCut
+            ? $"term {chain.CurrentTerm} begins before what is held here ends ({Highest})"
+            : $"term {chain.CurrentTerm} has begun, and of what is held here after {Position} its primary may have less");
     }
 
     /// <summary>What lay beyond the cut is gone.</summary>
@@ -162,10 +170,11 @@ internal sealed partial class MirroredService : IServiceContext, IDisposable
     internal void OnDiscarded(DiscardWalk walk, TermChain chain)
     {
         Debt.Add(walk);
-        if (!chain.Covers(Store.Memory.Floor)) Debt.IsWhole = true; // of what was deleted beyond the cut no trace is left when its tombstone has been forgotten
+        if (!chain.Covers(Store.Memory.Floor) || (NeedsDiscard && !Kept.Covers(Store.Memory.Floor))) Debt.IsWhole = true; // of what was deleted beyond the cut no trace is left when its tombstone has been forgotten
+        RecordVersion highest = NeedsDiscard ? Kept.Clamp(chain.Clamp(Highest)) : chain.Clamp(Highest);
         NeedsDiscard = false;
         Discarding = null;
-        Highest = RecordVersion.Max(chain.Clamp(Highest), RecordVersion.Max(Position, _liveThrough));
+        Highest = RecordVersion.Max(highest, RecordVersion.Max(Position, _liveThrough));
         _counters.Discarded += walk.Found;
     }
 

@@ -164,7 +164,7 @@ internal sealed class SecondaryResync
         _candidates = complete;
         if (_service.NeedsDiscard)
         {
-            _discard = new DiscardWalk(_service.Store.Tables, _service.Chain);
+            _discard = new DiscardWalk(_service.Store.Tables, _service.Chain, _service.Kept);
             _step = Step.Discard;
         }
         else if (_service.IsComplete)

@@ -50,7 +50,7 @@ internal abstract class TableWalk
     protected abstract void OnField(uint handle);
 }
 
-/// <summary>Removes what is not kept by a chain of terms, and remembers the keys so that what was there before can be fetched again.</summary>
+/// <summary>Removes what is not kept by chains of terms, and remembers the keys so that what was there before can be fetched again.</summary>
 internal sealed class DiscardWalk : TableWalk
 {
     /// <summary>Keys remembered; beyond, everything is fetched.</summary>
@@ -61,8 +61,9 @@ internal sealed class DiscardWalk : TableWalk
 
     /// <param name="tables">The tables.</param>
     /// <param name="chain">What is kept.</param>
-    internal DiscardWalk(RecordTables tables, TermChain chain)
-        : base(tables) => _filter = new Filter(chain);
+    /// <param name="kept">And of it, what is (<see cref="MirroredService.Kept"/>).</param>
+    internal DiscardWalk(RecordTables tables, TermChain chain, TermChain kept)
+        : base(tables) => _filter = new Filter(chain, kept);
 
     /// <summary>Keys to fetch again, in the order in which they were found.</summary>
     internal List<byte[]> Keys { get; } = [];
@@ -102,9 +103,9 @@ internal sealed class DiscardWalk : TableWalk
         }
     }
 
-    private readonly struct Filter(TermChain chain) : IRecordFilter
+    private readonly struct Filter(TermChain chain, TermChain kept) : IRecordFilter
     {
-        public bool Wants(in RecordHeader header) => !chain.Covers(new RecordVersion(header.Version));
+        public bool Wants(in RecordHeader header) => !chain.Covers(new RecordVersion(header.Version)) || !kept.Covers(new RecordVersion(header.Version));
     }
 }
 

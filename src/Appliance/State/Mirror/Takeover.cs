@@ -153,7 +153,7 @@ internal sealed class Takeover
         if (_service.NeedsDiscard || _service.Highest > _plan.Cut || !_plan.Chain.Covers(_service.Highest))
         {
             _service.MarkIncomplete("a takeover discards what lies beyond the cut");
-            _discard = new DiscardWalk(_service.Store.Tables, _plan.Chain);
+            _discard = new DiscardWalk(_service.Store.Tables, _plan.Chain, _service.NeedsDiscard ? _service.Kept : _plan.Chain);
         }
         else
         {
@@ -185,7 +185,7 @@ internal sealed class Takeover
     private bool MayJudge(Timestamp now)
     {
         TimeSpan waited = now - _started;
-        int others = _survey.Answers.Count(answer => _request!.Holders.Contains(answer.Member.Name));
+        int others = Counted().Count();
         bool isEnough = Remembering() >= Needed;
         bool isSettled = others >= Others;
         if (isSettled && !_mirror.Group.IsRefused && (isEnough || _acceptsLoss || _request!.IsConfigured || !AnyoneHolds())) return true;
@@ -213,7 +213,15 @@ internal sealed class Takeover
     private int Remembering()
     {
         int self = _service.Remembers && _request!.Holders.Contains(_mirror.Group.Name) ? 1 : 0;
-        return self + _survey.Answers.Count(answer => answer.Position.Remembers && _request!.Holders.Contains(answer.Member.Name));
+        return self + Counted().Count(static answer => answer.Position.Remembers);
+    }
+
+    // Whoever answered and cannot be reached any more meets no set of members: what only it holds can be fetched from nobody. It counts if others have as much.
+    private IEnumerable<SurveyAnswer> Counted()
+    {
+        RecordVersion reach = TakeoverPlan.ReachOf(_service.ToPosition(), _survey.Answers, out TermChain newest);
+        return _survey.Answers.Where(answer =>
+            _request!.Holders.Contains(answer.Member.Name) && (answer.Member.State == MemberState.Live || newest.Clamp(answer.Position.Position) <= reach));
     }
 
     private string Missing() => string.Join(", ", _request!.Holders.Where(name =>
@@ -221,7 +229,7 @@ internal sealed class Takeover
 
     private void Report(TakeoverPlan plan)
     {
-        int counted = Remembering(), answered = _survey.Answers.Count(answer => _request!.Holders.Contains(answer.Member.Name)), all = _request!.Holders.Count;
+        int counted = Remembering(), answered = Counted().Count(), all = _request!.Holders.Count;
         bool mayHaveWritten = _request.RanBefore || AnyoneHolds() || !_request.IsConfigured;
         if (plan.IsEmpty)
         {

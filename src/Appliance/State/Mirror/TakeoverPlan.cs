@@ -35,6 +35,16 @@ internal sealed record TakeoverPlan
     /// <summary>The most advanced member has a hole before the cut.</summary>
     public bool IsPartial => Cut > Reach;
 
+    /// <summary>How far anyone stands that can be fetched from, this node among them, as the newest terms that anyone knows count.</summary>
+    internal static RecordVersion ReachOf(ServicePosition self, IReadOnlyList<SurveyAnswer> answers, out TermChain newest)
+    {
+        newest = NewestOf(self, answers);
+        RecordVersion reach = newest.Clamp(self.Position);
+        foreach (SurveyAnswer answer in answers)
+            if (answer.Member.State == MemberState.Live) reach = RecordVersion.Max(reach, newest.Clamp(answer.Position.Position));
+        return reach;
+    }
+
     /// <summary>Decides. The newest terms say what counts of what each member holds; then the position decides.</summary>
     /// <param name="self">This node.</param>
     /// <param name="answers">The others.</param>
@@ -43,9 +53,7 @@ internal sealed record TakeoverPlan
     /// <param name="term">The term that begins.</param>
     internal static TakeoverPlan Make(ServicePosition self, IReadOnlyList<SurveyAnswer> answers, IReadOnlyCollection<GroupMember> failed, bool passesFailed, ulong term)
     {
-        TermChain newest = self.Chain;
-        foreach (SurveyAnswer answer in answers)
-            if (answer.Position.Chain.CurrentTerm > newest.CurrentTerm) newest = answer.Position.Chain;
+        TermChain newest = NewestOf(self, answers);
         List<SurveyAnswer> others = [.. answers
             .Where(static answer => answer.Position.Highest != RecordVersion.None && answer.Member.State == MemberState.Live)
             .OrderBy(answer => passesFailed && failed.Contains(answer.Member))
@@ -71,5 +79,13 @@ internal sealed record TakeoverPlan
             Cut = cut,
             ServerFloor = first?.Position.Floor ?? RecordVersion.None,
         };
+    }
+
+    private static TermChain NewestOf(ServicePosition self, IReadOnlyList<SurveyAnswer> answers)
+    {
+        TermChain newest = self.Chain;
+        foreach (SurveyAnswer answer in answers)
+            if (answer.Position.Chain.CurrentTerm > newest.CurrentTerm) newest = answer.Position.Chain;
+        return newest;
     }
 }

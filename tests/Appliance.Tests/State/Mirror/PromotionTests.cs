@@ -179,6 +179,47 @@ public sealed class PromotionTests
     }
 
     [Fact]
+    public void A_member_that_answered_and_is_gone_with_what_only_it_holds_does_not_count()
+    {
+        using MirrorCluster group = new(
+            static options => MirrorCluster.Elected(options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 2, WhenShort.Refuse, "cart:*")] }), "a", "b", "c", "d");
+        group.RunUntilQuiet();
+        group.Hold("a", "b");
+        ulong ticket = group["a"].Set("cart:1", "bought");
+        group.RunUntil(() => group["a"].Store.ResolvedThrough >= ticket, "c and d have acknowledged it");
+        group.Kill("a");
+        group.Release("a", "b");
+        group.Hold("d", "b"); // alive and silent: b waits for it
+        FakeNode b = group.Elect("b", 2);
+        group.Run(5);
+        group.Cut("b", "c");
+        group.Run(200);
+        Assert.Equal(ServiceRole.Recovering, b.Service.Role);
+        Assert.Contains("1 of 4 data members", b.Mirror.ReadStatus()[0].Why, StringComparison.Ordinal);
+        group.Heal("b", "c");
+        group.RunUntil(() => b.Service.Role == ServiceRole.Primary, "b serves");
+        Assert.Equal("bought", b.Get("cart:1"));
+        Assert.False(b.Said(MirrorEvent.Lost, ""));
+    }
+
+    [Fact]
+    public void A_member_that_answered_counts_after_its_death_if_others_have_as_much()
+    {
+        using MirrorCluster group = new(
+            static options => MirrorCluster.Elected(options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 2, WhenShort.Refuse, "cart:*")] }), "a", "b", "c", "d");
+        group["a"].Set("cart:1", "bought");
+        group.RunUntilQuiet();
+        group.Kill("a");
+        group.Hold("d", "b");
+        FakeNode b = group.Elect("b", 2);
+        group.Run(5);
+        group.Cut("b", "c");
+        group.RunUntil(() => b.Service.Role == ServiceRole.Primary, "b serves", 200);
+        Assert.Equal("bought", b.Get("cart:1"));
+        Assert.False(b.Said(MirrorEvent.Lost, ""));
+    }
+
+    [Fact]
     public void Another_secondary_that_resynchronises_meanwhile_ends_in_step_with_the_new_primary()
     {
         using MirrorCluster group = Group("a", "b", "c", "d");

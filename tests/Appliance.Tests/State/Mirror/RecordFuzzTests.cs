@@ -101,6 +101,19 @@ public sealed class RecordFuzzTests
         Assert.Equal(expected, EncodedRecord.TryParse(bytes, out _));
     }
 
+    [Theory]
+    [InlineData(0, 6, RecordParseResult.WrongType)]
+    [InlineData(2, 1, RecordParseResult.BadAttributes)]
+    [InlineData(31, 2, RecordParseResult.BadNumber)] // the next term is that of the last version
+    [InlineData(31, 1, RecordParseResult.BadNumber)]
+    [InlineData(24, 1, RecordParseResult.BadNumber)] // above the largest term
+    internal void A_hand_over_is_refused_with_its_reason(int at, byte value, RecordParseResult expected)
+    {
+        byte[] bytes = Corpus()["hand-over"];
+        bytes[at] = value;
+        Assert.Equal(expected, HandOverMessage.TryParse(bytes, out _, out _, out _, out _));
+    }
+
     [Fact]
     public void Chains_must_ascend_below_their_term()
     {
@@ -125,6 +138,7 @@ public sealed class RecordFuzzTests
         "cut" => CutMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok,
         "floor" => FloorMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok,
         "survey" => SurveyMessage.TryParse(bytes, out _, out _, out _) == RecordParseResult.Ok,
+        "hand-over" => HandOverMessage.TryParse(bytes, out _, out _, out _, out _) == RecordParseResult.Ok,
         "position" => PositionMessage.TryParse(bytes, out _, out _, out _, out _) == RecordParseResult.Ok,
         "mark" or "refusal" => SyncMark.TryParse(bytes, out _),
         "snapshot request" => SnapshotRequest.TryParse(bytes, out _, out _, out _),
@@ -168,6 +182,7 @@ public sealed class RecordFuzzTests
         any |= CutMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok;
         any |= FloorMessage.TryParse(bytes, out _, out _) == RecordParseResult.Ok;
         any |= SurveyMessage.TryParse(bytes, out _, out _, out _) == RecordParseResult.Ok;
+        any |= HandOverMessage.TryParse(bytes, out _, out RecordVersion last, out _, out ulong next) == RecordParseResult.Ok && next > last.Term && next <= RecordVersion.MaxTerm;
         if (PositionMessage.TryParse(bytes, out _, out _, out _, out ServicePosition? position) == RecordParseResult.Ok)
         {
             any = true;
@@ -229,6 +244,7 @@ public sealed class RecordFuzzTests
             ["cut"] = Take(CutMessage.Write(buffer, Service, chain)),
             ["floor"] = Take(FloorMessage.Write(buffer, Service, new RecordVersion(2, 3))),
             ["survey"] = Take(SurveyMessage.Write(buffer, Service, 7, 1)),
+            ["hand-over"] = Take(HandOverMessage.Write(buffer, Service, new RecordVersion(2, 3), NodeId.FromName("b"), 3)),
             ["position"] = Take(PositionMessage.Write(buffer, Service, NodeId.FromName("a"), 1, position)),
             ["mark"] = Take(new SyncMark(SyncMessageType.SnapshotEnd, SyncRefusal.None, Service, new RecordVersion(1, 1), new RecordVersion(1, 2), default).Write(buffer)),
             ["refusal"] = Take(new SyncMark(SyncMessageType.Refused, SyncRefusal.BelowFloor, Service, default, default, default).Write(buffer)),

@@ -12,7 +12,8 @@ internal sealed class FakeSyncTransport : ISyncTransport
 
     public ISyncChannel Open(GroupMember member, ISyncChannelHandler handler)
     {
-        var channel = new FakeSyncChannel(_node, (FakeNode)member.Tag!, handler);
+        var server = (FakeNode)member.Tag!;
+        var channel = new FakeSyncChannel(_node, _node.Cluster.ServedBy?.Invoke(_node, server) ?? server, handler);
         _node.Cluster.Channels.Add(channel);
         _node.Cluster.OpenedChannels++;
         return channel;

@@ -51,6 +51,9 @@ internal sealed class MirrorCluster : IDisposable
     /// <summary>Every channel breaks as soon as it is opened.</summary>
     internal bool ChannelsBreak { get; set; }
 
+    /// <summary>Who takes a channel that a client opens to a server; null: the server.</summary>
+    internal Func<FakeNode, FakeNode, FakeNode>? ServedBy { get; set; }
+
     /// <summary>Channels opened so far.</summary>
     internal int OpenedChannels { get; set; }
 
