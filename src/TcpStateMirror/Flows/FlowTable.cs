@@ -52,8 +52,8 @@ public sealed class FlowTable<TSink> : IFrameHandler where TSink : struct, IFlow
     public void OnFrame(scoped in CapturedFrame frame)
     {
         PacketVerdict verdict = LinkLayer.Strip(frame.Link, frame.Bytes, out ReadOnlySpan<byte> datagram);
-        if (verdict == PacketVerdict.Segment) OnDatagram(frame.Nanoseconds, datagram);
-        else Counters.Count(verdict);
+        if (verdict != PacketVerdict.Segment) Counters.Count(verdict);
+        else if (_options.Filter is null || _options.Filter.Matches(datagram)) OnDatagram(frame.Nanoseconds, datagram);
     }
 
     /// <summary>Takes an IP datagram in.</summary>

@@ -21,6 +21,9 @@ public sealed record FlowTableOptions
     /// <summary>Refuse segments with wrong checksums. Off: a capture on the sending host shows checksums that its card fills in later.</summary>
     public bool VerifyChecksums { get; init; }
 
+    /// <summary>Datagrams that do not pass it are not looked at; null for all. For input that the kernel has not filtered.</summary>
+    public Capture.CaptureFilter? Filter { get; init; }
+
     /// <summary>Read TLS hellos.</summary>
     public bool ReadTls { get; init; } = true;
 }

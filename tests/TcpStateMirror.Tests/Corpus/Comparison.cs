@@ -8,9 +8,11 @@ internal static class Comparison
 {
     /// <summary>Fails with every difference at once.</summary>
     /// <returns>How many fields were compared.</returns>
-    internal static int AssertAgree(string file)
+    internal static int AssertAgree(string file) => AssertAgree(file, OurAnalysis.Of(file));
+
+    /// <summary>The same for an analysis of what tcpdump captured into the file.</summary>
+    internal static int AssertAgree(string file, OurAnalysis ours)
     {
-        OurAnalysis ours = OurAnalysis.Of(file);
         IReadOnlyList<TruthConnection> truth = TsharkTruth.Of(file);
         var differences = new List<string>();
         int compared = 0;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Appliance.TcpStateMirror.Capture;
 using Appliance.Tests.Shared;
 using Appliance.Tests.Shared.Laboratories;
 
@@ -167,6 +168,28 @@ public sealed class Offline_truth(CorpusFixture corpus) : IClassFixture<CorpusFi
             CaptureRewriting.Compressed(plain), CaptureRewriting.OtherByteOrder(plain), CaptureRewriting.Tagged(plain, 0x8100), CaptureRewriting.Tagged(plain, 0x88a8, 0x8100),
         ];
         foreach (string file in files) Assert.True(Comparison.AssertAgree(file) > 60);
+    }
+
+    [RootFact]
+    public void An_interface_tells_what_its_file_tells()
+    {
+        using PacketRing ring = NetworkNamespace.Run(corpus.Network.Client, static () => PacketRing.Open("wire", CaptureFilter.Compile("net 10.9.0.0/24 or net fd09::/64"), megabytes: 16));
+        using PacketRing filtered = NetworkNamespace.Run(corpus.Network.Client, static () => PacketRing.Open("any", CaptureFilter.Compile($"tcp port {CorpusFixture.Tls} and ip6"), megabytes: 2));
+        Task<OurAnalysis> live = Task.Factory.StartNew(() => OurAnalysis.Of(ring), TaskCreationOptions.LongRunning), part = Task.Factory.StartNew(() => OurAnalysis.Of(filtered), TaskCreationOptions.LongRunning);
+        string file = corpus.Capture("live", () =>
+        {
+            foreach (string host in new[] { CorpusNetwork.ServerAddress, Bracketed6 })
+            {
+                Assert.Equal(0, corpus.Curl(Url(host, "large.bin")));
+                Assert.Equal(0, corpus.Curl($"https://{host}:{CorpusFixture.Tls}/"));
+            }
+        });
+        ring.Stop();
+        filtered.Stop();
+
+        Assert.True(Comparison.AssertAgree(file, live.Result) > 150);
+        Assert.Equal(0, ring.Drops);
+        Assert.Single(part.Result.Connections);
     }
 
     private string Converted(string file, string format)
