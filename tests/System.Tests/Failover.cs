@@ -48,6 +48,7 @@ public sealed class Failover(ITestOutputHelper output)
         }
         output.WriteLine($"{gaps}");
         Assert.True(gaps.Longest < 10 * DeadAfter, $"{gaps}");
+        Assert.Equal(0, gaps.Refused); // the kernel of the killed process has the address until the lease ends
     }
 
     [RootFact]

@@ -33,6 +33,12 @@ internal sealed class BpfAssembler
 
     internal void Add(BpfRegister destination, int value) => Emit(0x07, destination, 0, 0, value);
 
+    internal void Add(BpfRegister destination, BpfRegister source) => Emit(0x0f, destination, source, 0, 0);
+
+    internal void And(BpfRegister destination, int value) => Emit(0x57, destination, 0, 0, value);
+
+    internal void ShiftLeft(BpfRegister destination, int bits) => Emit(0x67, destination, 0, 0, bits);
+
     /// <summary>Two instructions: the kernel replaces the descriptor by the map's address when it loads the program.</summary>
     internal void LoadMap(BpfRegister destination, int mapDescriptor)
     {

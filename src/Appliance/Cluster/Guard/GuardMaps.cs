@@ -10,14 +10,14 @@ namespace Appliance.Cluster.Guard;
 /// <remarks>
 /// <code>
 ///  addresses  hash   16 B address (IPv4 as ::ffff:a.b.c.d)  ->  u32 slot
-///  services   array  u32 slot  ->  64 B cell: deadline u64 | dropped arriving u64 | dropped leaving u64 | unused
+///  services   array  u32 slot  ->  64 B cell: deadline u64 | dropped arriving u64 | dropped leaving u64 | refusals withheld u64 | unused
 /// </code>
 /// A cell is a cache line, the array one page. A deadline of 0 has passed since boot: closed.
 /// </remarks>
 internal sealed unsafe class GuardMaps : IDisposable
 {
     internal const int MaxServices = 64, MaxAddresses = 1024;
-    internal const short DeadlineOffset = 0, DroppedIngressOffset = 8, DroppedEgressOffset = 16;
+    internal const short DeadlineOffset = 0, DroppedIngressOffset = 8, DroppedEgressOffset = 16, WithheldOffset = 24;
     private const int CellBytes = 64;
     private const int PageBytes = MaxServices * CellBytes;
     private byte* _cells;
@@ -65,6 +65,9 @@ internal sealed unsafe class GuardMaps : IDisposable
     /// <summary>Packets dropped for a service since the maps were made.</summary>
     internal long Dropped(int slot, GuardDirection direction) =>
         Volatile.Read(ref *(long*)(_cells + slot * CellBytes + (direction == GuardDirection.Ingress ? DroppedIngressOffset : DroppedEgressOffset)));
+
+    /// <summary>Refusals of connects that were dropped for a service since the maps were made.</summary>
+    internal long Withheld(int slot) => Volatile.Read(ref *(long*)(_cells + slot * CellBytes + WithheldOffset));
 
     /// <summary>Closes every service.</summary>
     internal void CloseAll()

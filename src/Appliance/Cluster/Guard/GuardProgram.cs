@@ -19,6 +19,11 @@ namespace Appliance.Cluster.Guard;
 /// Verdicts: <see cref="Drop"/>, or <see cref="Next"/>, which lets other programs of the hook decide (TCX_NEXT; TC_ACT_UNSPEC in cls_bpf).
 /// A frame too short for the field that is looked for passes: no protocol accepts it either.
 /// </para>
+/// <para>
+/// While the deadline lies ahead, one thing is dropped that leaves: the RST by which the kernel refuses a SYN (RFC 9293 section 3.10.7.1: RST and ACK with sequence number 0, because the SYN acknowledged
+/// nothing). Listeners are bound before the address exists, so it only means that the process has died and the lease has not; the client's next SYN reaches the successor. A RST that ends a
+/// connection has that connection's sequence number.
+/// </para>
 /// </remarks>
 internal static class GuardProgram
 {
@@ -27,6 +32,7 @@ internal static class GuardProgram
     private const int Next = -1, Drop = 2;                                        // uapi/linux/pkt_cls.h, enum tcx_action_base
     private const int MapLookup = 1, SkbLoadBytes = 26, KtimeGetBootNs = 125;     // uapi/linux/bpf.h, ___BPF_FUNC_MAPPER
     private const int EtherTypeOffset = 12, EthernetBytes = 14, VlanTagBytes = 4, MaxVlanTags = 2;
+    private const int Tcp = 6, Reset = 0x04, Acknowledgement = 0x10, FragmentOffsetMask = 0xff1f; // the mask as a little-endian load sees the field
     private const int NextHeaderIcmp6 = 58, NeighbourSolicitation = 135, NeighbourAdvertisement = 136;
 
     // Stack below the frame pointer.
@@ -41,7 +47,7 @@ internal static class GuardProgram
         var code = new BpfAssembler();
         bool leaving = direction == GuardDirection.Egress;
         int pass = code.NewLabel(), drop = code.NewLabel(), dropUncounted = code.NewLabel(), judge = code.NewLabel();
-        int network = code.NewLabel(), ipv4 = code.NewLabel(), arp = code.NewLabel();
+        int network = code.NewLabel(), ipv4 = code.NewLabel(), arp = code.NewLabel(), refusal6 = code.NewLabel(), refusal4 = code.NewLabel();
 
         // R6 the packet, R7 where its network header begins, R8 its EtherType as it lies in memory.
         code.Copy(BpfRegister.R6, BpfRegister.R1);
@@ -68,7 +74,7 @@ internal static class GuardProgram
         // IPv6 (RFC 8200 section 3): source at 8, destination at 24; then the target of ND (RFC 4861 sections 4.3, 4.4) at 48.
         int discovery = code.NewLabel();
         LoadField(code, leaving ? 8 : 24, Key, 16, pass);
-        Judge(code, absent: discovery, valid: discovery, drop, dropUncounted, addressesDescriptor, servicesDescriptor);
+        Judge(code, absent: discovery, valid: leaving ? refusal6 : discovery, drop, dropUncounted, addressesDescriptor, servicesDescriptor);
         code.Mark(discovery);
         LoadField(code, 6, Scratch, 1, pass);
         code.Load(BpfWidth.Byte, BpfRegister.R1, BpfRegister.Frame, Scratch);
@@ -96,6 +102,11 @@ internal static class GuardProgram
         code.Mark(ipv4);
         MapIntoIpv6(code);
         LoadField(code, leaving ? 12 : 16, KeyWord, 4, pass);
+        if (leaving)
+        {
+            Judge(code, absent: pass, valid: refusal4, drop, dropUncounted, addressesDescriptor, servicesDescriptor);
+            DropRefusals(code, refusal6, refusal4, discovery, pass, dropUncounted);
+        }
 
         code.Mark(judge);
         Judge(code, absent: pass, valid: pass, drop, dropUncounted, addressesDescriptor, servicesDescriptor);
@@ -113,7 +124,47 @@ internal static class GuardProgram
         return code.Build();
     }
 
-    /// <summary>Looks the key on the stack up; leaves R9 at the service's cell when it jumps to <paramref name="drop"/>.</summary>
+    /// <summary>What leaves a valid address: the kernel's refusal of a SYN is dropped and counted, R9 being the service's cell.</summary>
+    private static void DropRefusals(BpfAssembler code, int refusal6, int refusal4, int discovery, int pass, int dropUncounted)
+    {
+        int tcp = code.NewLabel();
+        code.Mark(refusal6);
+        LoadField(code, 6, Scratch, 1, pass);
+        code.Load(BpfWidth.Byte, BpfRegister.R1, BpfRegister.Frame, Scratch);
+        code.JumpIfNotEqual(BpfRegister.R1, Tcp, discovery);
+        code.Add(BpfRegister.R7, 40);
+        code.Jump(tcp);
+
+        // Protocol at 9, fragment offset at 6, header words in the low half of the first byte (RFC 791).
+        code.Mark(refusal4);
+        LoadField(code, 9, Scratch, 1, pass);
+        code.Load(BpfWidth.Byte, BpfRegister.R1, BpfRegister.Frame, Scratch);
+        code.JumpIfNotEqual(BpfRegister.R1, Tcp, pass);
+        LoadField(code, 6, Scratch, 2, pass);
+        code.Load(BpfWidth.Half, BpfRegister.R1, BpfRegister.Frame, Scratch);
+        code.And(BpfRegister.R1, FragmentOffsetMask);
+        code.JumpIfNotEqual(BpfRegister.R1, 0, pass);
+        LoadField(code, 0, Scratch, 1, pass);
+        code.Load(BpfWidth.Byte, BpfRegister.R1, BpfRegister.Frame, Scratch);
+        code.And(BpfRegister.R1, 0x0f);
+        code.ShiftLeft(BpfRegister.R1, 2);
+        code.Add(BpfRegister.R7, BpfRegister.R1);
+
+        // Sequence number at 4, flags at 13 (RFC 9293 section 3.1).
+        code.Mark(tcp);
+        LoadField(code, 13, Scratch, 1, pass);
+        code.Load(BpfWidth.Byte, BpfRegister.R1, BpfRegister.Frame, Scratch);
+        code.And(BpfRegister.R1, Reset | Acknowledgement);
+        code.JumpIfNotEqual(BpfRegister.R1, Reset | Acknowledgement, pass);
+        LoadField(code, 4, Scratch, 4, pass);
+        code.Load(BpfWidth.Word, BpfRegister.R1, BpfRegister.Frame, Scratch);
+        code.JumpIfNotEqual(BpfRegister.R1, 0, pass);
+        code.Set(BpfRegister.R1, 1);
+        code.AtomicAdd(BpfRegister.R9, GuardMaps.WithheldOffset, BpfRegister.R1);
+        code.Jump(dropUncounted);
+    }
+
+    /// <summary>Looks the key on the stack up; leaves R9 at the service's cell when it jumps to <paramref name="drop"/> or <paramref name="valid"/>.</summary>
     private static void Judge(BpfAssembler code, int absent, int valid, int drop, int dropUncounted, int addresses, int services)
     {
         code.LoadMap(BpfRegister.R1, addresses);

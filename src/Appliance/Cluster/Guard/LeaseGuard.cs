@@ -130,6 +130,9 @@ internal sealed class LeaseGuard : IDisposable
     /// <summary>Packets that the guard dropped for a service since it was first installed.</summary>
     internal long Dropped(int slot, GuardDirection direction) => _maps.Dropped(slot, direction);
 
+    /// <summary>The kernel's refusals of connects (RST to a SYN) from a service's addresses that the guard dropped although the lease was valid: the process behind them had died. Since it was first installed.</summary>
+    internal long Withheld(int slot) => _maps.Withheld(slot);
+
     /// <summary>Looks whether the guard still hangs first on every link; sentences about what is wrong, none when all is well. For a check every few seconds: it asks the kernel.</summary>
     internal IReadOnlyList<string> Verify()
     {
