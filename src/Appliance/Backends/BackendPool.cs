@@ -1,6 +1,7 @@
 using Appliance.Cluster.Health;
 using Appliance.Configuration;
 using Appliance.Interop;
+using Appliance.Listeners.Tls;
 using Appliance.State;
 
 namespace Appliance.Backends;
@@ -35,6 +36,9 @@ internal sealed class BackendPool
 
     /// <summary>Connections that found no server.</summary>
     public long Refused { get; set; }
+
+    /// <summary>Encrypts connections to the servers; null when they are plain.</summary>
+    public TlsClient? Tls { get; set; }
 
     /// <summary>Puts a changed configuration in force. Servers that remain keep their state; connections to those that are gone go on.</summary>
     public void Use(BackendOptions options)

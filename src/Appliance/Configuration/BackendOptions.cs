@@ -28,6 +28,19 @@ public enum SendProxy
     V2,
 }
 
+/// <summary>Whether and how connections to servers are encrypted.</summary>
+public enum BackendTls
+{
+    /// <summary>They are plain.</summary>
+    No,
+
+    /// <summary>A server must show a certificate that is signed, not expired, and for <c>tls-name</c>.</summary>
+    Verified,
+
+    /// <summary>Encrypted, but to whomever answers at the address.</summary>
+    Unverified,
+}
+
 /// <summary>[backend NAME] of appliance.conf: a pool of servers that listeners pass connections to. Reloads as a whole: servers that remain keep their connections and their health.</summary>
 public sealed record BackendOptions
 {
@@ -58,6 +71,16 @@ public sealed record BackendOptions
     /// <summary>Servers learn the client's address by the PROXY protocol. No: a server that does not expect the header takes it for data.</summary>
     [Reloadable]
     public SendProxy SendProxy { get; init; } = SendProxy.No;
+
+    /// <summary>Connections to the servers are encrypted again. No: they stand on a network of their own.</summary>
+    public BackendTls Tls { get; init; } = BackendTls.No;
+
+    /// <summary>PEM file of those who may sign the servers' certificates. Empty: those that the system trusts.</summary>
+    [NodeLocal]
+    public string TlsCa { get; init; } = "";
+
+    /// <summary>The name that servers are asked for (SNI), and that their certificates must have with <c>tls = verified</c>.</summary>
+    public string TlsName { get; init; } = "";
 
     /// <summary>How servers are checked. By connecting: a server that does not accept gets no clients, and nothing needs to be known about its protocol.</summary>
     [Reloadable]
@@ -94,6 +117,9 @@ public sealed record BackendOptions
         if (MaxConnections is < 0 or > 1_000_000) yield return new("max-connections", $"{MaxConnections} must be from 0 to 1000000");
         if (ConnectTimeout < TimeSpan.FromMilliseconds(10) || ConnectTimeout > TimeSpan.FromMinutes(1)) yield return new("connect-timeout", $"{Duration.Format(ConnectTimeout)} must be from 10ms to 1min");
         if (Retries is < 0 or > 16) yield return new("retries", $"{Retries} must be from 0 to 16");
+        if (Tls == BackendTls.Verified && TlsName.Length == 0) yield return new("tls-name", "is missing: name what the servers' certificates must be for");
+        if (TlsCa.Length > 0 && !Path.IsPathRooted(TlsCa)) yield return new("tls-ca", $"'{TlsCa}' must be an absolute path");
+        if (TlsName.Length > 253 || TlsName.Any(static c => !char.IsAscii(c))) yield return new("tls-name", "is no name of a host");
         if (Check.Target is not null) yield return new("check", $"'{Check}': the servers of a pool are checked at their own addresses; write 'tcp' or 'http PATH'");
         foreach (SettingProblem problem in HealthCheckRule.ValidateTiming(Interval, Timeout, Rise, Fall, HoldDown)) yield return problem;
     }

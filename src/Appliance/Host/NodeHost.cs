@@ -2,6 +2,7 @@ using System.Reflection;
 using Appliance.Admin;
 using Appliance.Cluster.Failover;
 using Appliance.Configuration;
+using Appliance.Interop;
 using Appliance.Listeners.Tls;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
@@ -186,6 +187,7 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         _parts = new NodeParts(_configuration, _state, Incarnation, _keys, _logging.Factory);
         MulticastStatus status = _parts.Group.ReadStatus();
         foreach (string warning in status.Warnings) NodeLog.Warning(_log, warning);
+        if (group.Security == GroupSecurity.Sealed && CoreDumps.Forbid() is var refused and not 0) NodeLog.Warning(_log, $"core dumps would contain keys: prctl failed with errno {refused}");
         NodeLog.Note(_log, status.StartUpTest.Sentence);
         Demand(_configuration.Node.Realtime, status.Heartbeats.WhyNotRealtime, "[node] realtime", "heartbeats run without real-time priority");
         Demand(_configuration.Node.LockMemory, status.Heartbeats.WhyNotLocked, "[node] lock-memory", "memory is not locked");

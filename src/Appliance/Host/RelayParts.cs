@@ -50,6 +50,7 @@ internal sealed class RelayParts : IDisposable
             Health = new ServiceHealth(configuration.Services, _checker);
             ILogger log = loggers.CreateLogger("health");
             foreach (BackendPool pool in _pools) _checks.Add(new PoolChecks(pool, _checker, log));
+            foreach (BackendPool pool in _pools) pool.Tls = TlsParts.Load(pool.Options);
             foreach (ListenerOptions options in configuration.Listeners.Where(static options => options.IsRelay)) Open(configuration, options, loggers);
         }
         catch
@@ -141,6 +142,7 @@ internal sealed class RelayParts : IDisposable
             Loop.Join();
         }
         foreach (RelayListener listener in _listeners) listener.Dispose();
+        foreach (BackendPool pool in _pools) pool.Tls?.Dispose();
         _checker?.Dispose();
         // What the last role asks for is still begun; its deadline must not hold up the end.
         Task.WhenAll([_hooks?.DisposeAsync().AsTask() ?? Task.CompletedTask, .. AddressHooks.Select(static hook => hook.DisposeAsync().AsTask())]).Wait(TimeSpan.FromSeconds(2));

@@ -29,7 +29,7 @@ internal sealed class TlsParts : IDisposable
         ServiceStore store = _stores(options.Service);
         TlsSessions? sessions = null;
         if (options.KeepsIds) _sessions.Add(sessions = new TlsSessions(_stateLoop, store, store.Tables.Keys));
-        var server = new TlsServer(Load(options), sessions);
+        var server = new TlsServer(Load(options), sessions, new TlsRevocations(store.Tables.Keys));
         if (!options.UsesTickets) return server;
         if (!_keepers.TryGetValue(options.Service, out TicketKeyKeeper? keeper)) _keepers.Add(options.Service, keeper = new TicketKeyKeeper(_stateLoop, store));
         keeper.Users.Add(keys => relayLoop.Post(() => server.Use(keys)));
@@ -58,6 +58,22 @@ internal sealed class TlsParts : IDisposable
     {
         foreach (TlsSessions sessions in _sessions) sessions.Dispose();
         foreach (TicketKeyKeeper keeper in _keepers.Values) keeper.Dispose();
+    }
+
+    /// <summary>How a pool's servers are spoken to; null without TLS. Any thread.</summary>
+    /// <exception cref="NodeStartException">With a reason that the operator can mend.</exception>
+    internal static TlsClient? Load(BackendOptions options)
+    {
+        if (options.Tls == BackendTls.No) return null;
+        try
+        {
+            OpenSslException.CheckLibrary();
+            return TlsClient.Load(options.Tls == BackendTls.Verified, options.TlsName, options.TlsCa);
+        }
+        catch (OpenSslException error)
+        {
+            throw new NodeStartException($"[backend {options.Name}] {error.Message}", error);
+        }
     }
 
     /// <summary>Reads a listener's files and prepares OpenSSL. Any thread.</summary>

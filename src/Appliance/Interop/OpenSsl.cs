@@ -102,7 +102,7 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl)] internal static partial void SSL_get0_alpn_selected(nint connection, byte** protocol, uint* length);
     [LibraryImport(Ssl)] internal static partial long SSL_get_verify_result(nint connection);
     [LibraryImport(Ssl)] internal static partial long SSL_ctrl(nint connection, int command, long number, void* pointer);
-    [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)] internal static partial int SSL_set1_host(nint connection, string name);
+    [LibraryImport(Ssl)] internal static partial int SSL_set1_host(nint connection, byte* name);
     [LibraryImport(Crypto)] internal static partial nint X509_verify_cert_error_string(long result);
     [LibraryImport(Crypto)] internal static partial int i2d_X509(nint certificate, byte** destination);
 

@@ -202,6 +202,80 @@ public sealed class Terminating_TLS
         Assert.True(client.IsAuthenticated);
     }
 
+    [Fact]
+    public void A_record_costs_no_memory_of_the_collector()
+    {
+        using var fixture = new TlsFixture();
+        using SslStream client = fixture.Connect();
+        using Peer server = fixture.Relay.Accept();
+        var chunk = new byte[1 << 20];
+        void Exchange(int times)
+        {
+            for (int i = 0; i < times; i++)
+            {
+                Thread writer = new(() => server.Send(chunk));
+                writer.Start();
+                client.ReadExactly(chunk);
+                writer.Join();
+            }
+        }
+        Exchange(4);
+
+        long before = fixture.Relay.OnLoop(GC.GetAllocatedBytesForCurrentThread);
+        long idle = fixture.Relay.OnLoop(GC.GetAllocatedBytesForCurrentThread) - before; // what asking costs
+        Exchange(32); // 2,048 records
+        long after = fixture.Relay.OnLoop(GC.GetAllocatedBytesForCurrentThread);
+
+        Assert.InRange(after - before - idle, 0, 2 * idle + 512);
+    }
+
+    [Theory]
+    [InlineData(BackendTls.Unverified, "")]
+    [InlineData(BackendTls.Verified, "server.test")]
+    public void Encrypts_again_to_the_server(BackendTls kind, string name)
+    {
+        using var certificates = new TestCertificates();
+        using X509Certificate2 own = X509Certificate2.CreateFromPemFile(certificates.Server("server", rsa: false, "server.test"));
+        using var fixture = new TlsFixture();
+        using TlsClient tls = TlsClient.Load(kind == BackendTls.Verified, name, kind == BackendTls.Verified ? certificates.AuthorityPath : "");
+        fixture.Relay.OnLoop(() => fixture.Relay.Pool.Tls = tls);
+
+        using SslStream client = fixture.Connect();
+        using Peer peer = fixture.Relay.Accept();
+        using var server = new SslStream(new System.Net.Sockets.NetworkStream(peer.Socket, ownsSocket: false));
+        server.AuthenticateAsServer(own);
+        client.Write("inside"u8);
+        var got = new byte[6];
+        server.ReadExactly(got);
+        server.Write("and back"u8);
+        var back = new byte[8];
+        client.ReadExactly(back);
+
+        Assert.Equal("inside"u8.ToArray(), got);
+        Assert.Equal("and back"u8.ToArray(), back);
+    }
+
+    [Fact]
+    public void Gives_up_a_server_whose_certificate_is_for_another()
+    {
+        using var certificates = new TestCertificates();
+        using X509Certificate2 own = X509Certificate2.CreateFromPemFile(certificates.Server("server", rsa: false, "server.test"));
+        using var fixture = new TlsFixture(backend: static options => options with { Retries = 0 });
+        using TlsClient tls = TlsClient.Load(true, "other.test", certificates.AuthorityPath);
+        fixture.Relay.OnLoop(() => fixture.Relay.Pool.Tls = tls);
+
+        using SslStream client = fixture.Connect();
+        using Peer peer = fixture.Relay.Accept();
+        using var server = new SslStream(new System.Net.Sockets.NetworkStream(peer.Socket, ownsSocket: false));
+        Assert.ThrowsAny<Exception>(() =>
+        {
+            server.AuthenticateAsServer(own, false, SslProtocols.Tls12, false);
+            server.ReadExactly(new byte[1]);
+        });
+
+        fixture.Relay.AwaitEnded(RelayEnd.NoServer);
+    }
+
     private static void AssertRefused(TlsFixture fixture, X509Certificate2? certificate, long failed)
     {
         // TLS 1.3 clients learn of it after their handshake, when they read.

@@ -2,6 +2,7 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
+using Appliance.Configuration;
 using Appliance.Listeners.Relay;
 using Appliance.Listeners.Tls;
 using Appliance.Tests.Relay;
@@ -11,11 +12,11 @@ namespace Appliance.Tests.Tls;
 /// <summary>A TLS listener on loopback in front of servers that a test plays.</summary>
 internal sealed class TlsFixture : IDisposable
 {
-    internal TlsFixture(Func<TestCertificates, TlsSettings, TlsSettings>? settings = null, Func<RelayOptions, RelayOptions>? options = null, TlsSessions? sessions = null)
+    internal TlsFixture(Func<TestCertificates, TlsSettings, TlsSettings>? settings = null, Func<RelayOptions, RelayOptions>? options = null, TlsSessions? sessions = null, TlsRevocations? revocations = null, Func<BackendOptions, BackendOptions>? backend = null)
     {
         TlsSettings plain = new() { Certificates = [Certificates.Server("default", rsa: false, "shop.test")], SessionContext = "test/tls", Alpn = ["http/1.1"] };
-        Tls = new TlsServer(TlsContexts.Load(settings?.Invoke(Certificates, plain) ?? plain), sessions);
-        Relay = new RelayFixture(options, tls: Tls);
+        Tls = new TlsServer(TlsContexts.Load(settings?.Invoke(Certificates, plain) ?? plain), sessions, revocations);
+        Relay = new RelayFixture(options, backend, tls: Tls);
     }
 
     internal TestCertificates Certificates { get; } = new();

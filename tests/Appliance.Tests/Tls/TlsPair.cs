@@ -15,12 +15,12 @@ internal sealed class TlsPair : IDisposable
     private readonly List<TlsSessions> _sessions = [];
     private readonly TicketKeyKeeper _keeper;
 
-    internal TlsPair(Resumption resumption)
+    internal TlsPair(Resumption resumption, Func<TlsSettings, TlsSettings>? settings = null)
     {
         _service.Now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
         _keeper = new TicketKeyKeeper(_loop, _service.Store);
-        First = Open(resumption);
-        Second = Open(resumption);
+        First = Open(resumption, settings);
+        Second = Open(resumption, settings);
         _loop.Start("state");
         First.Relay.Await(() => First.Tls.Keys.Epoch == 1, "the first has the keys");
         Second.Relay.Await(() => Second.Tls.Keys.Epoch == 1, "the second has the keys");
@@ -44,6 +44,23 @@ internal sealed class TlsPair : IDisposable
         foreach (string key in _service.Keys().Where(static key => key != "tls:ticket-keys")) Assert.True(_service.Store.Delete(StoreFixture.Bytes(key)));
     });
 
+    /// <summary>Writes what refuses an identity.</summary>
+    internal void Revoke(string identity) => OnStateLoop(() => _service.Set($"auth:revoked:{identity}", "1"));
+
+    /// <summary>What the table says of the client of its only session.</summary>
+    internal string IdentityOfTheOnlySession()
+    {
+        string identity = "";
+        OnStateLoop(() =>
+        {
+            string key = _service.Keys().Single(static key => key != "tls:ticket-keys");
+            Assert.True(_service.Store.TryRead(StoreFixture.Bytes(key), out StoredValue value));
+            Assert.True(TlsSessionView.TryParse(value.Bytes, out TlsSessionView view));
+            identity = System.Text.Encoding.UTF8.GetString(view.Identity);
+        });
+        return identity;
+    }
+
     public void Dispose()
     {
         First.Dispose();
@@ -55,11 +72,11 @@ internal sealed class TlsPair : IDisposable
         Directory.Dispose();
     }
 
-    private TlsFixture Open(Resumption resumption)
+    private TlsFixture Open(Resumption resumption, Func<TlsSettings, TlsSettings>? change)
     {
         var sessions = new TlsSessions(_loop, _service.Store, _service.Store.Tables.Keys);
         _sessions.Add(sessions);
-        var fixture = new TlsFixture((_, settings) => settings with { Resumption = resumption }, sessions: sessions);
+        var fixture = new TlsFixture((_, settings) => (change?.Invoke(settings) ?? settings) with { Resumption = resumption }, sessions: sessions, revocations: new TlsRevocations(_service.Store.Tables.Keys));
         _keeper.Users.Add(keys => fixture.Relay.Post(() => fixture.Tls.Use(keys)));
         return fixture;
     }

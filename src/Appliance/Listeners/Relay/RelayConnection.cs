@@ -24,6 +24,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     private readonly Timestamp _startedAt;
     private TcpConnection? _backSocket;
     private IConnection? _back;
+    private TlsConnection? _serverTls; // the back, when it is one
     private PoolServer? _server;
     private List<PoolServer>? _tried;
     private SocketAddressBytes _client;      // who the connection is for: the peer, or whom a PROXY header names
@@ -50,6 +51,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         ProxyHeader,
         Handshake,
         Connecting,
+        ServerHandshake,
         Relaying,
         Ended,
     }
@@ -108,7 +110,10 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
             case Stage.Connecting when connection == _backSocket:
                 FinishConnecting();
                 break;
-            case Stage.Connecting:
+            case Stage.ServerHandshake when connection == _backSocket:
+                HandshakeWithServer();
+                break;
+            case Stage.Connecting or Stage.ServerHandshake:
                 if (_front.HasFailed) End(RelayEnd.ClientReset);
                 break;
             case Stage.Relaying:
@@ -129,7 +134,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     {
         if (_stage == Stage.ProxyHeader) End(RelayEnd.ProxyTimeout);
         else if (_stage == Stage.Handshake) End(RelayEnd.HandshakeTimeout);
-        else if (_stage == Stage.Connecting) TryAnother();
+        else if (_stage is Stage.Connecting or Stage.ServerHandshake) TryAnother();
         else End(_front.InputEnded || _back?.InputEnded == true ? RelayEnd.HalfClosedTimeout : RelayEnd.IdleTimeout);
     }
 
@@ -209,7 +214,9 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         }
         _listener.Tls!.Counters.Count(_tls.IsTls13, _tls.IsResumed);
         _listener.Tls.End(_client);
-        Connect();
+        _stage = Stage.Connecting;
+        if (_listener.Tls.Admits(_tls)) Connect();
+        else End(RelayEnd.IdentityRevoked);
     }
 
     private void Connect()
@@ -255,18 +262,37 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
             TryAnother();
             return;
         }
+        if (!WriteProxyHeader()) End(RelayEnd.ServerReset);
+        else if (_listener.Pool.Tls is not { } tls) BeginRelaying();
+        else
+        {
+            _back = _serverTls = tls.Connect(_backSocket, _listener.Memory, _listener.Output);
+            _stage = Stage.ServerHandshake; // within connect-timeout still
+            HandshakeWithServer();
+        }
+    }
+
+    private void HandshakeWithServer()
+    {
+        TlsProgress progress = _back!.Flush() ? _serverTls!.Handshake() : TlsProgress.Failed;
+        if (progress == TlsProgress.Done) BeginRelaying();
+        else if (progress == TlsProgress.Failed) TryAnother();
+    }
+
+    private void BeginRelaying()
+    {
         _server!.Connected++;
         _stage = Stage.Relaying;
         _activeAt = _listener.Loop.Now;
         _listener.Deadlines.Add(this);
-        if (WriteProxyHeader()) Pump();
-        else End(RelayEnd.ServerReset);
+        Pump();
     }
 
     private void TryAnother()
     {
         _back!.Reset();
         _back = _backSocket = null;
+        _serverTls = null;
         if (GiveUpServer()) Connect();
     }
 
@@ -330,7 +356,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     private bool Fail(IConnection failed)
     {
-        End(failed != _front ? RelayEnd.ServerReset
+        End(failed != _front ? _serverTls is { WasTruncated: true } ? RelayEnd.ServerTruncated : RelayEnd.ServerReset
             : _tls is { WasTruncated: true } ? RelayEnd.ClientTruncated
             : _tls is { Error: not 0 } or { WantsRenegotiation: true } ? RelayEnd.ClientBroken
             : RelayEnd.ClientReset);

@@ -48,8 +48,14 @@ internal enum RelayEnd
     /// <summary>tls: more than <c>max-handshakes</c> or <c>max-handshakes-per-source</c> at once.</summary>
     TooManyHandshakes,
 
+    /// <summary>tls: the identity that the client has proved is revoked.</summary>
+    IdentityRevoked,
+
     /// <summary>tls: the client's side ended without saying so inside TLS, so that bytes may be missing; the server gets RST.</summary>
     ClientTruncated,
+
+    /// <summary>The server's side ended without saying so inside its TLS, so that bytes may be missing; the client gets RST.</summary>
+    ServerTruncated,
 
     /// <summary>tls: the client sent what is not TLS, not authentic, or a renegotiation.</summary>
     ClientBroken,

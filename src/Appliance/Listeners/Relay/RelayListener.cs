@@ -23,6 +23,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     private readonly List<TcpAcceptor> _acceptors = [];
     private readonly List<RelayConnection> _connections = [];
     private readonly SourceCounts _sources = new();
+    private TlsOutput? _output;
     private List<RelayConnection> _scheduled = [];
     private List<RelayConnection> _running = [];
     private Timestamp _refusalsLoggedAt = AtOnce;
@@ -40,7 +41,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         Options = options;
         Pool = pool;
         _logger = logger ?? NullLogger.Instance;
-        Memory = tls is null ? new ConnectionMemory(options.MemoryBytes, options.MaxClients) : new ConnectionMemory(options.MemoryBytes, 2 * options.MaxClients, TlsOutput.ClearBytes);
+        Memory = tls is null && pool.Tls is null ? new ConnectionMemory(options.MemoryBytes, options.MaxClients) : new ConnectionMemory(options.MemoryBytes, 2 * options.MaxClients, TlsOutput.ClearBytes);
         Deadlines = new DeadlineWheel(loop.Now);
         loop.Add(this);
     }
@@ -71,6 +72,9 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     internal ConnectionMemory Memory { get; }
 
     internal DeadlineWheel Deadlines { get; }
+
+    /// <summary>Where connections with TLS put what they are about to send.</summary>
+    internal TlsOutput Output => Tls?.Output ?? (_output ??= new TlsOutput());
 
     /// <summary>Listens on an address, which need not exist yet.</summary>
     /// <returns>The address, with the port chosen by the kernel if 0 was given.</returns>
@@ -151,6 +155,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         Loop.Remove(this);
         Memory.Dispose();
         Tls?.Dispose();
+        _output?.Dispose();
     }
 
     /// <summary>Counts a connection for its client; false when there are too many.</summary>

@@ -122,7 +122,7 @@ internal static unsafe class TlsCallbacks
         uint bytes;
         byte* id = OpenSsl.SSL_SESSION_get_id(session, &bytes);
         bool hasTicket = settings.Resumption == Resumption.Both && OpenSsl.SSL_SESSION_get_protocol_version(session) == OpenSsl.Tls13;
-        if (bytes > 0 && !hasTicket) server.Sessions?.Add(new ReadOnlySpan<byte>(id, (int)bytes), session, EventLoop.ReadWallClock() + (long)settings.SessionLifetime.TotalMilliseconds);
+        if (bytes > 0 && !hasTicket) server.Sessions?.Add(new ReadOnlySpan<byte>(id, (int)bytes), session, settings.ClientCertificates == ClientCertificates.Off ? [] : TlsIdentity.Of(connection), EventLoop.ReadWallClock() + (long)settings.SessionLifetime.TotalMilliseconds);
         return 0;
     }
 

@@ -1,6 +1,8 @@
+using Appliance.Configuration;
 using Appliance.Interop;
 using Appliance.Listeners.Connections;
 using Appliance.Listeners.Relay;
+using Appliance.Multicast.Transport;
 
 namespace Appliance.Listeners.Tls;
 
@@ -8,13 +10,16 @@ namespace Appliance.Listeners.Tls;
 internal sealed class TlsServer : IDisposable
 {
     private readonly SourceCounts _sources = new();
+    private readonly TlsRevocations? _revocations;
 
     /// <param name="contexts">Belong to it from now on.</param>
     /// <param name="sessions">The service's sessions; null where none are kept by id.</param>
-    internal TlsServer(TlsContexts contexts, TlsSessions? sessions = null)
+    /// <param name="revocations">The service's revoked identities; null where there is no service.</param>
+    internal TlsServer(TlsContexts contexts, TlsSessions? sessions = null, TlsRevocations? revocations = null)
     {
         Contexts = contexts;
         Sessions = sessions;
+        _revocations = revocations;
     }
 
     /// <summary>Sessions that are kept by id.</summary>
@@ -61,6 +66,10 @@ internal sealed class TlsServer : IDisposable
         Counters.Handshaking--;
         _sources.Remove(client);
     }
+
+    /// <summary>Whether a client whose handshake is done may go on: it is who it was, and nobody has revoked that.</summary>
+    internal bool Admits(TlsConnection connection) =>
+        _revocations is null || Contexts.Settings.ClientCertificates == ClientCertificates.Off || !_revocations.Contains(TlsIdentity.Of(connection.Pointer), EventLoop.ReadWallClock());
 
     /// <summary>TLS over an accepted connection.</summary>
     /// <exception cref="OpenSslException">Out of memory.</exception>

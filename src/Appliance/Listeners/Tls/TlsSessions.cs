@@ -26,7 +26,7 @@ internal enum SessionLookup
 /// <remarks>Keys are <c>tls:</c> and the session id in hexadecimal (docs/state.md). The queue is memory for secrets; what was taken from it is overwritten.</remarks>
 internal sealed unsafe class TlsSessions : IRoundHandler, IDisposable
 {
-    /// <summary>Longest session as DER; one with a longer client certificate inside is not kept.</summary>
+    /// <summary>Longest session as DER with its identity; one with a longer client certificate inside is not kept.</summary>
     internal const int MaxSessionBytes = SlotBytes - SlotHeaderBytes - MaxKeyBytes - ValueHeaderBytes;
 
     private const int Slots = 512, SlotBytes = 4096;              // a pause of 50 ms at 10,000 handshakes per second
@@ -70,11 +70,12 @@ internal sealed unsafe class TlsSessions : IRoundHandler, IDisposable
     /// <summary>Queues a session for the table; never waits. Loop of the handshakes.</summary>
     /// <param name="id">1 to 32 bytes.</param>
     /// <param name="session">OpenSSL's.</param>
+    /// <param name="identity">Who the client has proved to be, in UTF-8; empty for nobody.</param>
     /// <param name="expiryMilliseconds">Since the Unix epoch.</param>
-    internal void Add(ReadOnlySpan<byte> id, nint session, long expiryMilliseconds)
+    internal void Add(ReadOnlySpan<byte> id, nint session, ReadOnlySpan<byte> identity, long expiryMilliseconds)
     {
         int bytes = OpenSsl.i2d_SSL_SESSION(session, null);
-        if (bytes is < 1 or > MaxSessionBytes || _written - Volatile.Read(ref _taken) == Slots)
+        if (bytes < 1 || bytes + identity.Length > MaxSessionBytes || _written - Volatile.Read(ref _taken) == Slots)
         {
             DroppedFull++;
             return;
@@ -84,7 +85,7 @@ internal sealed unsafe class TlsSessions : IRoundHandler, IDisposable
         int keyBytes = WriteKey(key, id);
         // The DER is written where the value wants it, so that no copy of the secret is left.
         Span<byte> value = new(slot + SlotHeaderBytes + keyBytes, SlotBytes - SlotHeaderBytes - keyBytes);
-        int valueBytes = TlsSessionView.Write(value, id, bytes, expiryMilliseconds, out int at);
+        int valueBytes = TlsSessionView.Write(value, id, bytes, identity, expiryMilliseconds, out int at);
         byte* der = slot + SlotHeaderBytes + keyBytes + at;
         OpenSsl.i2d_SSL_SESSION(session, &der);
         ((int*)slot)[0] = keyBytes;

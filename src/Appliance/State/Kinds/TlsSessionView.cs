@@ -50,19 +50,21 @@ internal readonly ref struct TlsSessionView
         return true;
     }
 
-    /// <summary>Writes a value without identity around a session that the caller puts in its place.</summary>
+    /// <summary>Writes a value around a session that the caller puts in its place.</summary>
     /// <param name="destination">Long enough.</param>
     /// <param name="sessionId">1 to 32 bytes.</param>
     /// <param name="sessionBytes">Length of the session.</param>
+    /// <param name="identity">UTF-8.</param>
     /// <param name="expiryMilliseconds">Since the Unix epoch.</param>
     /// <param name="sessionAt">Where the session goes.</param>
     /// <returns>Bytes of the whole value.</returns>
-    internal static int Write(Span<byte> destination, ReadOnlySpan<byte> sessionId, int sessionBytes, long expiryMilliseconds, out int sessionAt)
+    internal static int Write(Span<byte> destination, ReadOnlySpan<byte> sessionId, int sessionBytes, ReadOnlySpan<byte> identity, long expiryMilliseconds, out int sessionAt)
     {
-        int written = Write(destination, sessionId, [], [], expiryMilliseconds);
+        sessionAt = Write(destination, sessionId, [], [], expiryMilliseconds);
         BinaryPrimitives.WriteUInt16BigEndian(destination[2..], checked((ushort)sessionBytes));
-        sessionAt = written;
-        return written + sessionBytes;
+        BinaryPrimitives.WriteUInt16BigEndian(destination[4..], checked((ushort)identity.Length));
+        identity.CopyTo(destination[(sessionAt + sessionBytes)..]);
+        return sessionAt + sessionBytes + identity.Length;
     }
 
     /// <summary>Writes a value.</summary>

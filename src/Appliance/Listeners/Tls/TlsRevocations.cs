@@ -1,0 +1,27 @@
+using System.Text;
+using Appliance.State;
+
+namespace Appliance.Listeners.Tls;
+
+/// <summary>
+/// Identities that were logged out: a record <c>auth:revoked:IDENTITY</c> of the service refuses them at every node, with a full handshake as with a resumed session
+/// (A7). Written like any other key, so its acknowledgement is that of its class. Any thread, lock-free.
+/// </summary>
+internal sealed class TlsRevocations(StateTable table)
+{
+    private const string Prefix = "auth:revoked:";
+
+    /// <summary>The key that revokes an identity.</summary>
+    internal static byte[] KeyOf(ReadOnlySpan<byte> identity) => [.. Encoding.ASCII.GetBytes(Prefix), .. identity];
+
+    /// <summary>The identity is revoked now.</summary>
+    /// <param name="identity">In UTF-8; an empty one is never revoked.</param>
+    /// <param name="nowMilliseconds">Wall time.</param>
+    internal bool Contains(ReadOnlySpan<byte> identity, long nowMilliseconds)
+    {
+        if (identity.IsEmpty) return false;
+        byte[] key = KeyOf(identity);
+        return table.TryGet(key, table.Hash(key), [], out RecordHeader header, out _) && !RecordTables.IsHidden(header)
+            && (header.ExpiryMilliseconds == 0 || header.ExpiryMilliseconds > nowMilliseconds);
+    }
+}
