@@ -146,6 +146,8 @@ internal sealed class NodeView
         foreach (string warning in group.Warnings) yield return warning;
         foreach (string warning in SecondPathWarnings(group)) yield return warning;
         foreach (string fault in _parts.Failover.Faults) yield return fault;
+        foreach (string disagreement in _parts.Failover.Disagreements) yield return disagreement;
+        foreach (string wrong in _parts.Clocks.Warnings(_parts.Loop.Now, _parts.Group.Members)) yield return wrong;
         if (_configuration.Group.Quorum == Quorum.Off) yield return "quorum = off: two nodes that lose sight of each other are both primary, and one of them loses what it wrote";
         foreach ((MirrorServiceStatus service, FailoverStatus failover) in states)
         {

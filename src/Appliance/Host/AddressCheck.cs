@@ -10,6 +10,8 @@ namespace Appliance.Host;
 /// <summary>Whether this host can carry the services' addresses: their network cards, the kernel's settings, the guard.</summary>
 internal static class AddressCheck
 {
+    private static readonly TimeSpan ProbePatience = TimeSpan.FromMilliseconds(200);
+
     /// <summary>Looks at everything; nothing is changed.</summary>
     internal static IReadOnlyList<Finding> Examine(ApplianceConfiguration configuration)
     {
@@ -19,6 +21,7 @@ internal static class AddressCheck
         string[] links = [.. services.SelectMany(service => service.Addresses.Select(address => LinkOf(service, address, findings))).OfType<string>().Distinct()];
         IPAddress[] addresses = [.. services.SelectMany(static service => service.Addresses)];
         if (links.Length > 0) findings.AddRange(HostChecks.Run(links, addresses).Select(Describe));
+        foreach (string link in links) findings.AddRange(Owners(link, [.. services.Where(service => (service.Interface.Length > 0 ? service.Interface : null) is not { } named || named == link).SelectMany(static service => service.Addresses)]));
         findings.AddRange(Guard(configuration.Group.Guard));
         return findings;
     }
@@ -48,6 +51,21 @@ internal static class AddressCheck
     {
         Severity severity = finding.Severity switch { CheckSeverity.Good => Severity.Ok, CheckSeverity.Advice => Severity.Advice, CheckSeverity.Warning => Severity.Warning, _ => Severity.Error };
         return new(severity, finding.Setting, severity == Severity.Ok ? finding.Found : $"{finding.Found}: {finding.Why}", finding.Remedy.Length == 0 ? null : finding.Remedy);
+    }
+
+    // Also the group's own primary answers: who that is cannot be told from a frame.
+    private static IEnumerable<Finding> Owners(string name, IReadOnlyList<IPAddress> addresses)
+    {
+        try
+        {
+            using var socket = new RouteSocket();
+            if (LinkTable.TryFind(socket, name) is not { HasCarrier: true } link) return [];
+            return [.. ConflictProbe.Run(link, addresses, ProbePatience).Select(static claim => new Finding(Severity.Advice, $"address {claim.Address}", $"{claim}: the group's primary if it runs, else another host that must give it up"))];
+        }
+        catch (NetworkSetupException)
+        {
+            return []; // not permitted to ask: PermissionCheck says so
+        }
     }
 
     private static IEnumerable<Finding> Guard(GuardDemand demand)

@@ -30,6 +30,7 @@ internal sealed class NodeParts : IDisposable
         SealedConnectionSettings connections = NodeSettings.Connections(configuration, keys.Keys);
         int frameBytes = SyncLimits.MessageBytes(options.Limits);
         Loop = new EventLoop();
+        Clocks = new ClockWatch(EventLoop.ReadWallClock, text => NodeLog.Warning(log, text));
         _channels = new SealedSyncTransport(Loop, connections, frameBytes); // its round comes before the mirror's
         _terms = new TermFiles(state.Path, text => NodeLog.Warning(log, text));
         Mirror = new StateMirror(options, _channels, _terms, (kind, text) => GroupEvents.Log(log, kind, text));
@@ -45,6 +46,7 @@ internal sealed class NodeParts : IDisposable
             Loop.Add(Failover); // beats have been read, and the mirror has said what it became
             Loop.Add(new TroubleLog(_group, log));
             Tls = new TlsParts(Loop, Mirror.Store); // its rounds come after the mirror's: roles are settled
+            Loop.Add(Clocks);
             if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
             if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, Tls, loggers);
             if (_relay is not null) Join(_relay);
@@ -58,6 +60,9 @@ internal sealed class NodeParts : IDisposable
 
     /// <summary>The node's loop.</summary>
     internal EventLoop Loop { get; }
+
+    /// <summary>Whether clocks are right.</summary>
+    internal ClockWatch Clocks { get; }
 
     /// <summary>The group.</summary>
     internal MulticastGroup Group => _group!;

@@ -45,15 +45,22 @@ internal static class ConflictProbe
 
     private static void Ask(ConflictSockets sockets, NetworkLink link, HardwareAddress own, IReadOnlyList<IPAddress> addresses)
     {
-        Span<byte> frame = stackalloc byte[NeighbourFrame.AdvertisementBytes];
         foreach (IPAddress address in addresses)
         {
-            bool isIPv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
-            if (isIPv6) NeighbourFrame.WriteProbe(frame, own, address);
-            else ArpFrame.WriteProbe(frame, own, address);
-            int error = PacketSocket.Send(isIPv6 ? sockets.Discovery : sockets.Arp, frame[..(isIPv6 ? NeighbourFrame.ProbeBytes : ArpFrame.FrameBytes)]);
+            int error = Ask(sockets, own, address);
             if (error < 0) throw new NetworkSetupException(-error, $"cannot ask on {link.Name} who has {address}: {Errno.Text(error)}");
         }
+    }
+
+    /// <summary>Sends one probe.</summary>
+    /// <returns>The negative errno when it could not be sent.</returns>
+    internal static int Ask(ConflictSockets sockets, HardwareAddress own, IPAddress address)
+    {
+        Span<byte> frame = stackalloc byte[NeighbourFrame.AdvertisementBytes];
+        bool isIPv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
+        if (isIPv6) NeighbourFrame.WriteProbe(frame, own, address);
+        else ArpFrame.WriteProbe(frame, own, address);
+        return PacketSocket.Send(isIPv6 ? sockets.Discovery : sockets.Arp, frame[..(isIPv6 ? NeighbourFrame.ProbeBytes : ArpFrame.FrameBytes)]);
     }
 
     private static void Collect(SafeFileHandle socket, ConflictDetector detector, byte[] frame, Dictionary<int, AddressConflict> found)

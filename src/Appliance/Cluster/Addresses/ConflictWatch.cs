@@ -20,6 +20,7 @@ internal sealed class ConflictWatch : IReadinessHandler, IDisposable
 
     private readonly ConflictSockets _sockets;
     private readonly ConflictDetector _detector;
+    private readonly HardwareAddress _own;
     private readonly EventLoop _loop;
     private readonly Action<AddressConflict> _report;
     private readonly Seen[] _last;
@@ -34,7 +35,8 @@ internal sealed class ConflictWatch : IReadinessHandler, IDisposable
     internal ConflictWatch(EventLoop loop, NetworkLink link, IReadOnlyList<IPAddress> addresses, Action<AddressConflict> report)
     {
         _sockets = new ConflictSockets(link);
-        _detector = new ConflictDetector(HardwareAddress.From(link.HardwareAddress), addresses);
+        _own = HardwareAddress.From(link.HardwareAddress);
+        _detector = new ConflictDetector(_own, addresses);
         _loop = loop;
         _report = report;
         _last = new Seen[addresses.Count];
@@ -44,6 +46,9 @@ internal sealed class ConflictWatch : IReadinessHandler, IDisposable
 
     /// <summary>Claims seen since the start, reported or not.</summary>
     internal long Claims { get; private set; }
+
+    /// <summary>Asks who has an address: another host that has it and is otherwise quiet answers, and is reported. What cannot be sent is left out.</summary>
+    internal void Ask(IPAddress address) => _ = ConflictProbe.Ask(_sockets, _own, address);
 
     /// <inheritdoc/>
     public void OnReady(Readiness ready)

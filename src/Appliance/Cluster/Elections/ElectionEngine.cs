@@ -72,6 +72,12 @@ internal sealed class ElectionEngine
     /// <summary>Beats whose extension was not understood.</summary>
     internal long Malformed { get; private set; }
 
+    /// <summary>The members that are heard and refused because they are configured otherwise than this node, a sentence each.</summary>
+    internal IEnumerable<string> Refusals(Timestamp now) =>
+        from peer in _context.Peers
+        where peer.Refusal is not null && now < peer.ReceivedAt + _context.Options.DeadAfter * 10
+        select $"{_context.NameOf(peer.Node)} {peer.Refusal}: neither votes for the other; make the configurations alike (docs/operations.md)";
+
     /// <summary>Candidacies of this node that found no majority in time.</summary>
     internal long Withdrawals => _context.Withdrawals;
 
@@ -270,12 +276,21 @@ internal sealed class ElectionEngine
 
     private bool IsConfiguredAlike(ElectionPeer peer, in BeatExtension beat)
     {
+        peer.Refusal = WhyRefused(beat);
         if (beat.Digest == _context.Options.ConfigurationDigest) return true;
         peer.Understood = false;
         if (peer.Complained == beat.Digest) return false;
         peer.Complained = beat.Digest;
-        _context.Sink.Log(ElectionEvent.Warning, $"{_context.NameOf(peer.Node)} has other group-wide settings than this node: neither votes for the other; make the configurations alike");
+        _context.Sink.Log(ElectionEvent.Warning, $"{_context.NameOf(peer.Node)} {peer.Refusal}: neither votes for the other; make the configurations alike");
         return false;
+    }
+
+    private string? WhyRefused(in BeatExtension beat)
+    {
+        GroupView view = _context.View;
+        bool isSameVersion = !view.IsOlderThan(beat.ViewTerm, beat.ViewNumber) && !view.IsNewerThan(beat.ViewTerm, beat.ViewNumber);
+        if (isSameVersion && beat.ViewHash != view.ContentHash) return "names other members in [group] members or witnesses than this node";
+        return beat.Digest != _context.Options.ConfigurationDigest ? "has other group-wide settings than this node" : null;
     }
 
     private void OnViewChanged(GroupView before, GroupView after)

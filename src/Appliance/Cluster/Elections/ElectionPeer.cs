@@ -46,6 +46,9 @@ internal sealed class ElectionPeer
     /// <summary>The last difference in settings or members that was logged about it.</summary>
     internal ulong Complained { get; set; }
 
+    /// <summary>How it is configured otherwise than this node, so that neither votes for the other; null while it is not.</summary>
+    internal string? Refusal { get; set; }
+
     /// <summary>What it says about a service.</summary>
     internal ref readonly ServiceSection this[int service] => ref _sections[service];
 

@@ -16,10 +16,19 @@ internal sealed class AddressFence : IDisposable
     /// <summary>Somebody may remove the guard's programs behind our back; a look costs a millisecond and is no defence, only a notice.</summary>
     private static readonly TimeSpan VerifyInterval = TimeSpan.FromSeconds(5);
 
+    /// <summary>A quiet host with one of our addresses answers clients now and then; it must not for long without being noticed. One broadcast per address.</summary>
+    private static readonly TimeSpan AskInterval = TimeSpan.FromSeconds(5);
+
+    /// <summary>A claim is shown for so long after it was seen last: longer than it takes to be asked again and again.</summary>
+    private static readonly TimeSpan ClaimLasts = TimeSpan.FromSeconds(60);
+
     private readonly List<FloatingAddresses> _addresses = [];
     private readonly List<LinkWatch> _links = [];
     private readonly List<string> _linkNames = [];
-    private readonly List<ConflictWatch> _conflicts = [];
+    private readonly List<(string Link, ConflictWatch Watch)> _conflicts = [];
+    private readonly Dictionary<IPAddress, (AddressConflict Conflict, Timestamp At)> _claims = [];
+    private readonly EventLoop _loop;
+    private Timestamp _askAt;
     private readonly LeaseGuard? _guard;
     private readonly Action<string> _warn;
     private readonly Timer? _verifier;
@@ -34,6 +43,7 @@ internal sealed class AddressFence : IDisposable
     internal AddressFence(ApplianceConfiguration configuration, EventLoop loop, Action<string> warn)
     {
         _warn = warn;
+        _loop = loop;
         var services = new ServiceAddresses[configuration.Services.Count];
         using var undo = new DisposeStack();
         undo.Add(_verifierEnded);
@@ -54,7 +64,7 @@ internal sealed class AddressFence : IDisposable
             {
                 _links.Add(undo.Add(new LinkWatch(loop, link.Link.Name, link.Link.Index, _ => LinkChanged?.Invoke())));
                 IPAddress[] all = [.. _addresses.Where(other => other.Link.Name == link.Link.Name).SelectMany(static other => other.Addresses)];
-                _conflicts.Add(undo.Add(new ConflictWatch(loop, link.Link, all, OnClaim)));
+                _conflicts.Add((link.Link.Name, undo.Add(new ConflictWatch(loop, link.Link, all, OnClaim))));
             }
         }
         catch (Exception error) when (error is NetworkSetupException or GuardException)
@@ -76,7 +86,7 @@ internal sealed class AddressFence : IDisposable
     internal IReadOnlyList<string> Faults => _faults;
 
     /// <summary>Claims of other hosts on our addresses that were seen, those of the group's other nodes among them.</summary>
-    internal long Claims => _conflicts.Sum(static watch => watch.Claims);
+    internal long Claims => _conflicts.Sum(static conflict => conflict.Watch.Claims);
 
     /// <summary>How the guard is attached; null without one.</summary>
     internal GuardAttachment? Attachment => _guard?.Attachment;
@@ -88,6 +98,23 @@ internal sealed class AddressFence : IDisposable
         for (int i = 0; i < links.Count; i++)
             if (!_links[_linkNames.IndexOf(links[i].Link.Name)].Carries) return false;
         return true;
+    }
+
+    /// <summary>Other hosts that have claimed an address while this node owned it, in the last minute; a sentence each.</summary>
+    internal IEnumerable<string> Conflicts(Timestamp now) => _claims.Values.Where(claim => now < claim.At + ClaimLasts).Select(static claim => Describe(claim.Conflict));
+
+    /// <summary>Asks now and then whether anybody else has the addresses that this node owns. Not before they are announced: nothing waits for it.</summary>
+    internal void AskDue(Timestamp now)
+    {
+        if (now < _askAt) return;
+        _askAt = now + AskInterval;
+        for (int i = 0; i < Services.Count; i++)
+        {
+            if (!Services[i].AreHere) continue;
+            foreach (FloatingAddresses link in Services[i].Links)
+                foreach ((string name, ConflictWatch watch) in _conflicts)
+                    if (name == link.Link.Name) Ask(watch, link.Addresses);
+        }
     }
 
     /// <summary>The guard of a node that does not run, for who cleans up after it.</summary>
@@ -102,7 +129,7 @@ internal sealed class AddressFence : IDisposable
             _verifierEnded.WaitOne();
         }
         foreach (ServiceAddresses service in Services) service.GiveUp();
-        foreach (ConflictWatch watch in _conflicts) watch.Dispose();
+        foreach ((_, ConflictWatch watch) in _conflicts) watch.Dispose();
         foreach (LinkWatch link in _links) link.Dispose();
         foreach (FloatingAddresses addresses in _addresses) addresses.Dispose();
         try
@@ -147,14 +174,32 @@ internal sealed class AddressFence : IDisposable
     {
         if (conflict.Kind == ConflictKind.Probed) return;
         foreach (ServiceAddresses service in Services)
-            if (service.AreHere && service.Links.Any(link => link.Addresses.Contains(conflict.Address))) _warn($"{conflict}, although this node owns it: another host has the address, or a stale primary is not fenced");
+        {
+            if (!service.AreHere || !service.Links.Any(link => link.Addresses.Contains(conflict.Address))) continue;
+            bool isNew = !_claims.TryGetValue(conflict.Address, out var known) || known.Conflict.Claimant != conflict.Claimant || _loop.Now >= known.At + ClaimLasts;
+            _claims[conflict.Address] = (conflict, _loop.Now);
+            if (isNew) _warn(Describe(conflict));
+        }
     }
+
+    private static void Ask(ConflictWatch watch, IReadOnlyList<IPAddress> addresses)
+    {
+        for (int i = 0; i < addresses.Count; i++) watch.Ask(addresses[i]);
+    }
+
+    private static string Describe(AddressConflict conflict) =>
+        $"{conflict}, although this node owns it: another host or another group has the address, or a stale primary is not fenced; its clients reach now the one, now the other";
 
     private static IReadOnlyList<(string Link, IPAddress[] Addresses)> LinksOf(ApplianceConfiguration configuration, ServiceOptions service)
     {
         if (service.AddressMode == AddressMode.None || service.Addresses.Count == 0 || configuration.Node.Role == MemberRole.Witness) return [];
-        if (service.Interface.Length > 0) return [(service.Interface, [.. service.Addresses])];
         using var socket = new RouteSocket();
+        if (service.Interface.Length > 0)
+        {
+            if (LinkTable.TryFind(socket, service.Interface) is null)
+                throw new NodeStartException($"[service {service.Name}] interface: there is no network card '{service.Interface}' on this host; it has {string.Join(", ", LinkTable.List(socket).Select(static link => link.Name))}");
+            return [(service.Interface, [.. service.Addresses])];
+        }
         IReadOnlyList<InterfaceAddress> known = AddressTable.List(socket, 0);
         IReadOnlyList<NetworkLink> links = LinkTable.List(socket);
         return [.. service.Addresses.GroupBy(address => LinkOf(service, address, known, links)).Select(static group => (group.Key, group.ToArray()))];

@@ -59,6 +59,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     /// <summary>What is wrong with the guard; any thread.</summary>
     internal IReadOnlyList<string> Faults => _fence.Faults;
 
+    /// <summary>Who is configured otherwise, and who claims this node's addresses; loop thread.</summary>
+    internal IEnumerable<string> Disagreements => _elections.Refusals(Now).Concat(_fence.Conflicts(Now));
+
     /// <summary>The last takeovers of this node.</summary>
     internal TakeoverLog Takeovers { get; }
 
@@ -126,6 +129,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     public void OnRoundEnd(Timestamp now)
     {
         bool isTick = now >= _elections.NextDeadline;
+        if (isTick) _fence.AskDue(now);
         for (int i = 0; i < _services.Length; i++)
         {
             TellReadiness(i, isTick);

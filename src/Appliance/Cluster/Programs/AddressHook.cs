@@ -92,10 +92,11 @@ internal sealed partial class AddressHook : IAsyncDisposable
         string term = order.Term.ToString(CultureInfo.InvariantCulture), address = _address.ToString();
         ProgramResult result = await _runner.RunAsync([.. order.Command, order.Role, _service, term, address],
             [("APPLIANCE_ROLE", order.Role), ("APPLIANCE_SERVICE", _service), ("APPLIANCE_TERM", term), ("APPLIANCE_ADDRESS", address)], order.Deadline).ConfigureAwait(false);
+        string? before = _trouble;
         _trouble = result.IsGood ? null : $"service {_service}: the address command has not done its work for {address} ({order.Role}): {result}; it is tried again";
         if (result.IsGood) return true;
         Interlocked.Increment(ref _failed);
-        LogFailed(_log, _service, order.Command[0], order.Role, address, result.ToString());
+        if (_trouble != before) LogFailed(_log, _service, order.Command[0], order.Role, address, result.ToString());
         return false;
     }
 
