@@ -7,7 +7,7 @@ purpose=${1:-test}
 declare -A package_of=(
   [ip]=iproute2 [bridge]=iproute2 [nft]=nftables [ethtool]=ethtool [nsenter]=util-linux [setsid]=util-linux [sysctl]=procps
   [redis-server]=redis-server [redis-cli]=redis-tools [redis-benchmark]=redis-tools
-  [iptables]=iptables [tcpdump]=tcpdump [tshark]=tshark [curl]=curl [openssl]=openssl [php]=php-cli [gnutls-cli]=gnutls-bin
+  [iptables]=iptables [tcpdump]=tcpdump [tshark]=tshark [curl]=curl [openssl]=openssl [gcc]=build-essential [php]=php-cli [gnutls-cli]=gnutls-bin
 )
 case $purpose in
   build) commands=() ;;

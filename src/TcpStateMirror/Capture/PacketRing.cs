@@ -25,17 +25,20 @@ public sealed unsafe class PacketRing : IPacketSource
     private const int StatusAt = 8, FramesAt = 12, FirstFrameAt = 16;
     private const int SecondsAt = 4, NanosecondsAt = 8, CapturedAt = 12, LengthAt = 16, NetworkAt = 26, HardwareTypeAt = 56, PacketTypeAt = 58;
     private const ushort LoopbackHardware = 772;
+    private const int LoopbackCard = 1; // in every network namespace (LOOPBACK_IFINDEX)
     private const byte Outgoing = 4;
 
     private readonly SafeFileHandle _socket;
     private readonly uint _blocks;
     private byte* _memory;
+    private readonly bool _mayLoop;
     private uint _block;
     private long _drops;
     private volatile bool _stopped;
 
-    private PacketRing(SafeFileHandle socket, byte* memory, uint blocks)
+    private PacketRing(SafeFileHandle socket, byte* memory, uint blocks, bool mayLoop)
     {
+        _mayLoop = mayLoop;
         _socket = socket;
         _memory = memory;
         _blocks = blocks;
@@ -63,7 +66,7 @@ public sealed unsafe class PacketRing : IPacketSource
         if (error == 0) error = PacketRingSocket.Map(socket, (nuint)megabytes * BlockBytes, out memory);
         if (error == 0 && promiscuous && index != 0) error = PacketRingSocket.BePromiscuous(socket, index);
         if (error == 0) error = PacketRingSocket.Bind(socket, index);
-        if (error == 0) return new PacketRing(socket, memory, (uint)megabytes);
+        if (error == 0) return new PacketRing(socket, memory, (uint)megabytes, mayLoop: index is 0 or LoopbackCard);
         if (memory != null) PacketRingSocket.Unmap(memory, (nuint)megabytes * BlockBytes);
         socket.Dispose();
         throw new CaptureException($"interface '{card}' cannot be captured: {new System.ComponentModel.Win32Exception(error).Message} (errno {error})");
@@ -81,7 +84,7 @@ public sealed unsafe class PacketRing : IPacketSource
         {
             byte* block = _memory + (nuint)_block * BlockBytes;
             if ((Volatile.Read(ref *(uint*)(block + StatusAt)) & HandedOver) == 0) break;
-            ReadBlock(block, handler);
+            ReadBlock(block, handler, _mayLoop);
             Volatile.Write(ref *(uint*)(block + StatusAt), 0);
             _block = _block + 1 == _blocks ? 0 : _block + 1;
         }
@@ -99,13 +102,13 @@ public sealed unsafe class PacketRing : IPacketSource
         _socket.Dispose();
     }
 
-    private static void ReadBlock<THandler>(byte* block, THandler handler) where THandler : IFrameHandler
+    private static void ReadBlock<THandler>(byte* block, THandler handler, bool mayLoop) where THandler : IFrameHandler
     {
         byte* frame = block + *(uint*)(block + FirstFrameAt);
         for (uint left = *(uint*)(block + FramesAt); left > 0; left--)
         {
             // On loopback every packet passes twice, out and in.
-            if (*(ushort*)(frame + HardwareTypeAt) != LoopbackHardware || frame[PacketTypeAt] != Outgoing)
+            if (!mayLoop || *(ushort*)(frame + HardwareTypeAt) != LoopbackHardware || frame[PacketTypeAt] != Outgoing)
             {
                 long nanoseconds = *(uint*)(frame + SecondsAt) * 1_000_000_000L + *(uint*)(frame + NanosecondsAt);
                 var bytes = new ReadOnlySpan<byte>(frame + *(ushort*)(frame + NetworkAt), (int)*(uint*)(frame + CapturedAt));
