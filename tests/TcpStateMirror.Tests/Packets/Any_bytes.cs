@@ -8,7 +8,6 @@ namespace Appliance.Tests.TcpStateMirror.Packets;
 /// <summary>Parsers and flow table take whatever comes: no exception, no growth.</summary>
 public sealed class Any_bytes
 {
-    private const string Count = "capture.mutations";
     private static readonly LinkType[] Links = [.. Enum.GetValues<LinkType>(), (LinkType)9999];
 
     private readonly Handler _handler = new(new FlowTableOptions { Capacity = 64, MaxHandshakes = 8 }), _verifying = new(new FlowTableOptions { Capacity = 64, MaxHandshakes = 8, VerifyChecksums = true });
@@ -37,7 +36,7 @@ public sealed class Any_bytes
     [Fact]
     public void Mutated_frames_and_hellos()
     {
-        int mutations = TestCounts.Of(Count);
+        int mutations = TestCounts.Of("capture.mutations");
         var random = new Random(515);
         byte[] buffer = new byte[4096];
         long heap = 0;
@@ -51,13 +50,13 @@ public sealed class Any_bytes
         Assert.True(GC.GetTotalMemory(forceFullCollection: true) - heap < 4 << 20, "memory grew");
         Assert.True(_handler.Table.Count <= 64);
         Assert.True(_handler.Table.Counters[PacketVerdict.Segment] > mutations / 10 && _verifying.Table.Counters[PacketVerdict.BadTcpChecksum] > mutations / 100, "the mutations hardly reach the parsers");
-        TestCounts.Reached(Count, mutations);
+        TestCounts.Reached("capture.mutations", mutations);
     }
 
     [Fact]
     public void Mutated_files_end_with_a_sentence_at_worst()
     {
-        int mutations = TestCounts.Of(Count) / 10;
+        int mutations = TestCounts.Of("capture.mutations") / 10;
         var random = new Random(516);
         byte[] buffer = new byte[8192];
         byte[][] files = [CaptureFiles.Pcap(Originals), CaptureFiles.Pcapng(Originals)];
@@ -76,7 +75,7 @@ public sealed class Any_bytes
                 Assert.StartsWith("mutated ", sentence.Message, StringComparison.Ordinal);
             }
         }
-        TestCounts.Reached($"{Count} of files", mutations);
+        TestCounts.Reached("capture.mutations of files", mutations);
     }
 
     [Fact]
