@@ -41,7 +41,7 @@ internal sealed class Membership
     public void OnHeard(Timestamp now, Peer peer, ReceivePath path)
     {
         var judging = _context.Judging(now);
-        peer.HeardAt = judging;
+        peer.HeardAt = Timestamp.Max(peer.HeardAt, judging);
         peer.Member.LastHeard = now;
         peer.Paths.Heard(path, judging);
         if (peer.Member.State != MemberState.Suspected || peer.Leaving) return;
@@ -80,6 +80,7 @@ internal sealed class Membership
         {
             _context.Discount += late;
             _context.Counters.LateTicks++;
+            EndPause(_context.Judging(now));
         }
         _tickedAt = now;
     }
@@ -118,6 +119,19 @@ internal sealed class Membership
         if (!admitted) return;
         _context.Counters.Departures++;
         _context.Handler.OnMemberChanged(peer.Member, MemberChange.Left);
+    }
+
+    // What waited in the sockets was read before the pause was discounted: stamped so far ahead, a member that died meanwhile would live on for as long as the pause lasted.
+    private void EndPause(Timestamp judging)
+    {
+        foreach (var peer in _peers.All)
+        {
+            peer.HeardAt = Timestamp.Min(peer.HeardAt, judging);
+            peer.LostAt = Timestamp.Min(peer.LostAt, judging);
+            peer.View.ProgressAt = Timestamp.Min(peer.View.ProgressAt, judging);
+            peer.Paths.EndPause(judging);
+            peer.Receiver?.EndPause(judging);
+        }
     }
 
     private void Suspect(Timestamp now, Peer peer)

@@ -31,14 +31,21 @@ internal struct PeerPaths
     {
         if (path == ReceivePath.Group)
         {
-            _groupAt = judging;
+            _groupAt = Timestamp.Max(_groupAt, judging);
             if (GroupLost && ++_groupSinceLost >= HealedAfter) GroupLost = false;
         }
         else if (path == ReceivePath.Unicast)
         {
-            _unicastAt = judging;
+            _unicastAt = Timestamp.Max(_unicastAt, judging);
             UnicastHeard = true;
         }
+    }
+
+    /// <summary>A pause of this node was discounted: nothing was heard later than now.</summary>
+    public void EndPause(Timestamp judging)
+    {
+        _groupAt = Timestamp.Min(_groupAt, judging);
+        _unicastAt = Timestamp.Min(_unicastAt, judging);
     }
 
     /// <summary>Judges both paths; a path is lost only while the other one works.</summary>

@@ -62,6 +62,9 @@ internal sealed class StreamReceiver : IDisposable
     public ReceiveRing Ring => _ring;
     public long MemoryBytes => _ring.MemoryBytes + _assembly.MemoryBytes;
 
+    /// <summary>A pause of this node was discounted: nothing advanced later than now.</summary>
+    public void EndPause(Timestamp judging) => LastProgressAt = Timestamp.Min(LastProgressAt, judging);
+
     /// <summary>Takes one DATA datagram, delivers what it makes deliverable.</summary>
     /// <returns><see cref="DropReason.None"/> for a new datagram; a duplicate is reported as <see cref="DropReason.Replayed"/>, which no forger can tell from a late repair.</returns>
     public DropReason OnData(Timestamp now, in DatagramHeader header, StreamCipher? cipher)

@@ -64,6 +64,52 @@ public sealed class Living
         Assert.True(group.RunUntil(() => group["a"].Changes.Contains(("b", MemberChange.Suspected)), 230));
     }
 
+    [Theory]
+    [InlineData((byte)ReceivePath.Heartbeat)]
+    [InlineData((byte)ReceivePath.Group)]
+    public void What_waited_in_the_sockets_during_a_pause_makes_no_member_live_longer_than_dead_after(byte path)            // P-82
+    {
+        using var group = TestGroup.Of(3);
+        group["a"].IsFrozen = true;
+        group.Run(milliseconds: 3000);
+        group.Kill(group["b"]);
+        group["a"].SocketBuffer.RemoveAll(p => p.From.Name == "b" && p.Path != (ReceivePath)path);
+        Assert.NotEmpty(group["a"].SocketBuffer);
+        group["a"].IsFrozen = false;
+        Assert.True(group.RunUntil(() => group["a"].Changes.Contains(("b", MemberChange.Suspected)), 230));
+        Assert.Equal(MemberState.Live, group["a"].Member("c").State);
+    }
+
+    [Fact]
+    public void Heartbeats_read_late_and_stamped_early_suspect_nobody()      // P-82
+    {
+        using var group = TestGroup.Of(2);
+        var heartbeats = new List<Packet>();
+        var paused = group.Now;
+        group["a"].IsFrozen = true;
+        group.Run(milliseconds: 3000);
+        heartbeats.AddRange(group["a"].SocketBuffer.Where(static p => p.Path == ReceivePath.Heartbeat));
+        group["a"].SocketBuffer.RemoveAll(heartbeats.Contains);
+        group["a"].IsFrozen = false;
+        var sink = group["a"].Sink;
+        group["a"].Engine.OnDatagram(paused + TimeSpan.FromMilliseconds(20), 0, heartbeats[0].Bytes, group["b"].EndPoint, ReceivePath.Heartbeat, ref sink);
+        group.Run(milliseconds: 15);
+        Assert.DoesNotContain(group["a"].Changes, static c => c.Change == MemberChange.Suspected);
+    }
+
+    [Fact]
+    public void A_goodbye_read_after_a_pause_is_carried_out_at_once()        // P-82, P-86
+    {
+        using var group = TestGroup.Of(3);
+        group["a"].IsFrozen = true;
+        group.Run(milliseconds: 3000);
+        group["b"].Leave();
+        group.Run(milliseconds: 100);
+        group.Kill(group["b"]);
+        group["a"].IsFrozen = false;
+        Assert.True(group.RunUntil(() => group["a"].Changes.Contains(("b", MemberChange.Left)), 50));
+    }
+
     [Fact]
     public void Without_a_link_suspicion_is_quicker()                       // P-83
     {

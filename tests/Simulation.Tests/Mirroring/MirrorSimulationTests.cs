@@ -37,7 +37,7 @@ public sealed class MirrorSimulationTests
         TestCounts.Reached("simulation.mirror-seeds", group.Seeds);
     }
 
-    /// <summary>Seeds with which faults of the product were found: publishing after a goodbye, deletions beyond a cut that stayed, ghosts of a broken recovery, writers that nobody told of room, a cold start that kept the ends of terms, an answer of a member that was gone when it counted, writes after a hole that stayed.</summary>
+    /// <summary>Seeds with which faults of the product were found: publishing after a goodbye, deletions beyond a cut that stayed, ghosts of a broken recovery, writers that nobody told of room, a cold start that kept the ends of terms, an answer of a member that was gone when it counted, writes after a hole that stayed, a member that died during a pause of the primary and counted for as long again.</summary>
     [Theory]
     [InlineData(36)]
     [InlineData(84)]
@@ -46,7 +46,9 @@ public sealed class MirrorSimulationTests
     [InlineData(383)]
     [InlineData(1383)]
     [InlineData(5389)]
+    [InlineData(5677)]
     [InlineData(6097)]
+    [InlineData(8073)]
     [InlineData(8311)]
     public void A_seed_that_failed_once_passes(ulong seed) => Assert.Equal(1, MirrorSimulation.Run(seed).Group.Seeds);
 
