@@ -6,6 +6,7 @@ using Appliance.Configuration;
 using Appliance.Listeners.Relay;
 using Appliance.Listeners.Tls;
 using Appliance.Tests.Relay;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.Tls;
 
@@ -149,6 +150,40 @@ public sealed class Terminating_TLS
         server.Expect("still here"u8);
 
         Assert.NotEqual(first, after.RemoteCertificate!.GetSerialNumber());
+    }
+
+    [Fact]
+    public async Task Takes_others_again_and_again_under_load_without_one_failed_handshake()
+    {
+        using var fixture = new TlsFixture();
+        using var stop = new CancellationTokenSource();
+        Task<int>[] clients = [.. Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+        {
+            int done = 0;
+            for (; !stop.IsCancellationRequested; done++) fixture.Connect().Dispose();
+            return done;
+        }))];
+
+        for (int i = 0; i < 60; i++)
+        {
+            TlsContexts again = TlsContexts.Load(fixture.Tls.Contexts.Settings);
+            fixture.Relay.OnLoop(() => { fixture.Tls.Use(again); return true; });
+        }
+        await stop.CancelAsync();
+
+        Assert.All(await Task.WhenAll(clients), static done => Assert.NotEqual(0, done)); // one that failed would have thrown
+        Assert.Equal(0, fixture.Relay.OnLoop(() => fixture.Relay.Listener.Counters.Ended(RelayEnd.HandshakeFailed)));
+    }
+
+    [Fact]
+    public void Refuses_and_counts_a_renegotiation()
+    {
+        using var fixture = new TlsFixture();
+
+        Shell.Try(TimeSpan.FromSeconds(20), "bash", "-c", $"(sleep 0.5; echo R; sleep 2) | timeout 10 openssl s_client -connect {fixture.Relay.EndPoint} -tls1_2 2>&1");
+
+        Assert.Equal(1, fixture.OnCounters(static counters => counters.Renegotiations));
+        fixture.Relay.AwaitEnded(RelayEnd.ClientBroken);
     }
 
     [Fact]
