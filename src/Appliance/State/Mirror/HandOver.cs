@@ -3,9 +3,12 @@ using Appliance.Multicast;
 namespace Appliance.State;
 
 /// <summary>
-/// A primary's planned farewell: no new writes, everything acknowledged and applied by the target, one message, and it is a secondary (ARCHITECTURE 6). Listeners see back-pressure, no errors; when it
+/// A primary's planned farewell: no new writes, everything applied by the target and acknowledged, one message, and it is a secondary (ARCHITECTURE 6). Listeners see back-pressure, no errors; when it
 /// takes too long the primary goes on.
 /// </summary>
+/// <remarks>
+/// A write that more members must acknowledge than there are holds nothing up: the target has it, and its client would be told that its outcome is unknown all the same.
+/// </remarks>
 internal sealed class HandOver
 {
     private readonly MirroredService _service;
@@ -60,7 +63,7 @@ internal sealed class HandOver
     {
         if (_target is not { } target) return;
         ServicePublisher publisher = _service.Publisher;
-        bool isDrained = publisher.Pending == 0 && publisher.IsAppliedBy(target, publisher.Last);
+        bool isDrained = !publisher.AwaitsPresentMembers && publisher.IsAppliedBy(target, publisher.Last);
         // The others too, if they are quick: who has less than the cut must fetch the rest and is out of step meanwhile.
         bool isQuiet = isDrained && publisher.AcknowledgedBy(publisher.Last.Value) == publisher.CountEligible();
         if (isQuiet || (isDrained && now.Nanoseconds >= _patience.Nanoseconds))

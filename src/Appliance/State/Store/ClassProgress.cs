@@ -84,6 +84,14 @@ internal sealed class ClassProgress
         return ResolvedThrough != before;
     }
 
+    /// <summary>Whether something waits that so many members can acknowledge, or that is accepted with fewer than it asks for.</summary>
+    internal bool CanAdvance(int eligible)
+    {
+        if (!HoldsSome && !WaitsInRing) return false;
+        AcknowledgementDemand oldest = (HoldsSome ? _held : _ring[Next]).Demands.Of(_class);
+        return oldest.AcceptsWhenShort || oldest.Acknowledgements <= eligible;
+    }
+
     /// <summary>The ring's oldest entry must go.</summary>
     internal void HoldOldest()
     {

@@ -93,6 +93,18 @@ internal sealed class ServicePublisher
     /// <summary>Datagrams from the first whose writes are published and not resolved; those that are too many to be kept count as one.</summary>
     internal long Pending => (long)(_ring.End - FirstPending) + (Array.Exists(_classes, static progress => progress.HoldsSome) ? 1 : 0);
 
+    /// <summary>Writes wait for acknowledgements that the members who are there can give. What too few are there for may wait for hours.</summary>
+    internal bool AwaitsPresentMembers
+    {
+        get
+        {
+            int eligible = CountEligible();
+            foreach (ClassProgress progress in _classes)
+                if (progress.CanAdvance(eligible)) return true;
+            return false;
+        }
+    }
+
     private ulong FirstPending
     {
         get

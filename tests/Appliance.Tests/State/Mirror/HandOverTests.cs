@@ -111,6 +111,46 @@ public sealed class HandOverTests
         group.AssertAlike();
     }
 
+    [Fact]
+    public void A_write_that_too_few_can_acknowledge_holds_up_no_hand_over_and_is_kept()
+    {
+        using MirrorCluster group = Group(acks: 2);
+        FakeNode a = group["a"], b = group["b"];
+        group.Hold("a", "c");
+        ulong purchase = a.Set("cart:1", "bought");
+        group.Kill("c");
+        group.RunUntilQuiet();
+        Assert.True(a.Store.ResolvedThrough < purchase);
+        a.Mirror.HandOver("demo", "b");
+        group.RunUntil(() => b.Service.Role == ServiceRole.Primary, "b serves", 19);
+        Assert.Contains("handed over b 2", a.Roles.Told);
+        Assert.True(a.Store.ResolvedThrough < purchase, "nobody is told that it is acknowledged");
+        Assert.Equal("bought", b.Get("cart:1"));
+        group.Release("a", "c");
+        group.Start("c");
+        group.RunUntilQuiet();
+        Assert.Equal("bought", group["c"].Get("cart:1"));
+        group.AssertAlike();
+    }
+
+    [Fact]
+    public void A_write_that_those_who_are_there_can_acknowledge_is_acknowledged_before_the_hand_over()
+    {
+        using MirrorCluster group = Group(acks: 2);
+        FakeNode a = group["a"];
+        group.RunUntilQuiet();
+        group.Hold("a", "c");
+        ulong purchase = a.Set("cart:1", "bought");
+        a.Mirror.HandOver("demo", "b");
+        group.Run(15);
+        Assert.Equal(ServiceRole.Primary, a.Service.Role);
+        group.Release("a", "c");
+        group.RunUntil(() => group["b"].Service.Role == ServiceRole.Primary, "b serves", 4);
+        Assert.True(a.Store.ResolvedThrough >= purchase);
+        group.RunUntilQuiet();
+        group.AssertAlike();
+    }
+
     [Theory, InlineData("d", "not there"), InlineData("a", "not there")]
     public void Nobody_else_than_a_member_can_be_handed_a_service(string target, string why)
     {
@@ -194,10 +234,10 @@ public sealed class HandOverTests
         group.AssertAlike();
     }
 
-    private static MirrorCluster Group()
+    private static MirrorCluster Group(int acks = 1)
     {
         var group = new MirrorCluster(
-            static options => MirrorCluster.Elected(options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 1, WhenShort.Refuse, "cart:*")] }), "a", "b", "c");
+            options => MirrorCluster.Elected(options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, acks, WhenShort.Refuse, "cart:*")] }), "a", "b", "c");
         group.RunUntil(() => group.Committed.Count == 3, "all are committed");
         return group;
     }
