@@ -94,7 +94,8 @@ internal sealed class StreamApplication : INodeApplication
             LifeLedger life = _world.Ledger.Of(member);
             if (!member.WaitedFor || !life.Running) continue;
             ulong received = life.Received(_life.Published).Through;
-            if (received == 0 && !_world.Network.Connected(_node.Index, life.Node)) continue; // cut off before it could say that it knows this stream: P-86 does not wait for it
+            // Cut off before it could say that it knows this stream, or it does not know it yet: P-86 does not wait for it.
+            if (received == 0 && (!_world.Network.Connected(_node.Index, life.Node) || !_world.Nodes[life.Node].Members.Any(known => known.State == MemberState.Live && _world.Ledger.Of(known) == _life))) continue;
             if (received < _life.Published.Through)
                 throw new InvariantViolation($"{_node.Name} left although {member.Name} got its stream through {received} of {_life.Published.Through}");
         }

@@ -11,10 +11,11 @@ internal sealed class Expectations
 
     internal Expectations(StreamWorld world) => _world = world;
 
-    /// <summary>Nothing is given up that somebody who lives could have repaired; who said goodbye is repaired by nobody any more.</summary>
+    /// <summary>Nothing is given up that somebody who lives could have repaired; who said goodbye is repaired by nobody any more, and who has just started is waited for from its first report on (P-75).</summary>
     internal void OnGap(LifeLedger receiver, ReceivedStream received, ulong from, ulong through, GapReason reason)
     {
-        if (reason == GapReason.JoinedLate || (reason == GapReason.Ejected && receiver.SaidGoodbye)) return;
+        if (reason == GapReason.JoinedLate || receiver.SaidGoodbye) return;
+        if (!receiver.Synchronised && _world.Time - _world.Nodes[receiver.Node].RunningSince < Margin) return;
         if (_world.Plan.Kind is PlanKind.Calm or PlanKind.MulticastFails or PlanKind.Leaves)
             throw new InvariantViolation($"node {receiver.Node} gave up {from} to {through} of stream {received.Stream.Number} ({reason}) although everybody lived and could be reached");
         if (_world.Plan.Kind != PlanKind.Crashes) return;
