@@ -77,7 +77,7 @@ internal sealed class PacketFilter(string hub)
             string seen = CounterName("seen", loss, to), dropped = CounterName("dropped", loss, to);
             string from = loss.From is null ? "" : $"iifname \"{loss.From}-sync\" ";
             rules.Append(CultureInfo.InvariantCulture, $"add counter bridge lab {seen}\nadd counter bridge lab {dropped}\n");
-            rules.Append(CultureInfo.InvariantCulture, $"add rule bridge lab forward {from}oifname \"{to}-sync\" ether type ip counter name {seen} numgen random mod {Parts} < {Share(loss)} counter name {dropped} drop\n");
+            rules.Append(CultureInfo.InvariantCulture, $"add rule bridge lab forward {from}oifname \"{to}-sync\" ether type ip counter name {seen} {Chance(loss)}counter name {dropped} drop\n");
         }
     }
 
@@ -90,11 +90,12 @@ internal sealed class PacketFilter(string hub)
         {
             string passed = CounterName("passed", reorder, to), held = CounterName("held", reorder, to);
             rules.Append(CultureInfo.InvariantCulture, $"add counter netdev lab {passed}\nadd counter netdev lab {held}\nadd rule netdev lab {to} meta mark {ReorderedMark} accept\n");
-            rules.Append(CultureInfo.InvariantCulture, $"add rule netdev lab {to} ip protocol udp counter name {passed} numgen random mod {Parts} < {Share(reorder)} counter name {held} fwd to \"{PacketReorderer.InletOf(to)}\"\n");
+            rules.Append(CultureInfo.InvariantCulture, $"add rule netdev lab {to} ip protocol udp counter name {passed} {Chance(reorder)}counter name {held} fwd to \"{PacketReorderer.InletOf(to)}\"\n");
         }
     }
 
-    private static int Share(LabFault fault) => (int)Math.Round(fault.Percent * Parts / 100);
+    // Empty where every packet is meant: nft takes no number that its random ones cannot reach.
+    private static string Chance(LabFault fault) => fault.Percent >= 100 ? "" : string.Create(CultureInfo.InvariantCulture, $"numgen random mod {Parts} < {(int)Math.Round(fault.Percent * Parts / 100)} ");
 
     private static IEnumerable<string> Receivers(LabState state, LabFault fault) =>
         fault.To is not null ? [fault.To] : state.Nodes.Select(static node => node.Id).Where(id => id != fault.From);
