@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test build bench soak simulate coverage format clean
+.PHONY: help run test build bench soak simulate false-failover coverage format clean
 
 export DOTNET_NOLOGO := 1
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
@@ -10,9 +10,11 @@ export MSBUILDDISABLENODEREUSE := 1
 
 SEEDS ?= 1000
 SCENARIO ?=
+MINUTES ?= 10
+STEP_SECONDS ?=
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
 
 run: ## Start a three-node group on this machine; Ctrl-C ends it
 	@scripts/setup.sh run
@@ -44,6 +46,10 @@ build: ## The program at out/appliance, one file that needs no .NET on its host
 bench: ## Benchmarks beside the peers, JSON in out/bench (make bench SCENARIO=resp for one)
 	@scripts/setup.sh test
 	@scripts/bench.sh $(SCENARIO)
+
+false-failover: ## No takeover under full load and 1 % loss: make false-failover MINUTES=10; the smallest dead-after: STEP_SECONDS=60
+	@scripts/setup.sh test
+	@MINUTES=$(MINUTES) STEP_SECONDS=$(STEP_SECONDS) scripts/bench.sh false-failover
 
 format: ## Format the sources
 	@dotnet format Appliance.sln

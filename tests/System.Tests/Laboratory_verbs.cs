@@ -91,6 +91,19 @@ public sealed class Laboratory_verbs
     }
 
     [RootFact]
+    public void Loss_of_all_that_a_node_sends_leaves_nothing_of_it_and_what_it_hears()
+    {
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        LabNode mute = lab.Secondaries[0], other = lab.Secondaries[1];
+
+        lab.Lab("loss", "100", "--from", mute.Id);
+
+        AwaitState(other, mute.Id, "suspected");
+        Assert.Equal("live", StateOf(mute, other.Id));
+        Assert.All(lab.Losses(), static link => Assert.Equal(link.Seen, link.Dropped));
+    }
+
+    [RootFact]
     public void Reorder_holds_packets_back_and_counts_them_and_heal_ends_it()
     {
         using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
