@@ -88,6 +88,7 @@ internal sealed class MetricsPage
         Each(status.Services, (service, label) => _page.Gauge("appliance_service_serving", "1 while this node has the lease, has cut, and answers for the service.", service.Serving ? 1 : 0, label));
         Each(status.Services, (service, label) => _page.Gauge("appliance_lease_left_seconds", "How long this node may serve without another echo; 0 without a lease.", (service.LeaseLeftMilliseconds ?? 0) / 1000.0, label));
         Each(status.Services, (service, label) => _page.Counter("appliance_guard_drops_total", "Packets from or to the service's addresses that the guard dropped here.", service.Fenced, label));
+        Each(status.Services, (service, label) => _page.Counter("appliance_guard_refusals_withheld_total", "The kernel's refusals of connects to the service's addresses that the guard withheld here.", service.RefusalsWithheld, label));
         for (int i = 0; i < services.Length; i++)
             _page.Counter("appliance_announcements_total", "Frames that announced the service's addresses.", services[i].Announced, ("service", status.Services[i].Name));
         _page.Counter("appliance_address_claims_total", "Claims of other hosts on floating addresses that were seen, those of the group's nodes among them.", _parts.Failover.Claims);

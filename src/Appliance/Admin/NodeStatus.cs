@@ -116,6 +116,9 @@ internal sealed record ServiceStatus
     /// <summary>Packets from or to the service's addresses that the guard dropped here.</summary>
     public required long Fenced { get; init; }
 
+    /// <summary>The kernel's refusals of connects to the service's addresses that the guard withheld here: nobody listened behind a valid lease.</summary>
+    public required long RefusalsWithheld { get; init; }
+
     /// <summary>The complete state of the service is here.</summary>
     public required bool Complete { get; init; }
 

@@ -53,6 +53,7 @@ internal sealed class NodeView
         Serving = failover.OwnsAddresses,
         Election = failover.Text,
         Fenced = failover.Fenced,
+        RefusalsWithheld = failover.Withheld,
         Name = service.Name,
         Role = SettingReader.Format(service.Role),
         Primary = service.Primary,

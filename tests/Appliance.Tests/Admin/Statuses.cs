@@ -28,6 +28,7 @@ internal static class Statuses
                 Serving = true,
                 Election = "a is primary in term 4",
                 Fenced = 0,
+                RefusalsWithheld = 0,
                 Term = 3,
                 Complete = true,
                 Why = null,

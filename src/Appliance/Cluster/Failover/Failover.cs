@@ -189,7 +189,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     {
         Timestamp now = Now;
         return new FailoverStatus(_elections.IsPrimary(service, now) ? _elections.LeaseUntil(service) - now : null, _elections.Describe(service), _services[service].IsServing,
-            IsCounted(service), _services[service].Addresses.Fenced, _services[service].Addresses.Announced);
+            IsCounted(service), _services[service].Addresses.Fenced, _services[service].Addresses.Withheld, _services[service].Addresses.Announced);
     }
 
     /// <summary>The present primary of every service counts a member among those that hold everything.</summary>

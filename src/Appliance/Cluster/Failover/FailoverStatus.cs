@@ -6,5 +6,6 @@ namespace Appliance.Cluster.Failover;
 /// <param name="OwnsAddresses">This node answers for the service.</param>
 /// <param name="IsCounted">The present primary counts this node, in its own term, among the members that hold everything. True on the primary itself.</param>
 /// <param name="Fenced">Packets that the guard dropped.</param>
+/// <param name="Withheld">The kernel's refusals of connects that the guard withheld.</param>
 /// <param name="Announced">Frames that announced its addresses.</param>
-internal sealed record FailoverStatus(TimeSpan? LeaseLeft, string Text, bool OwnsAddresses, bool IsCounted, long Fenced, long Announced);
+internal sealed record FailoverStatus(TimeSpan? LeaseLeft, string Text, bool OwnsAddresses, bool IsCounted, long Fenced, long Withheld, long Announced);

@@ -28,6 +28,9 @@ internal sealed class ServiceAddresses
     /// <summary>Packets that the guard has dropped in either direction since it was first installed; 0 without a guard.</summary>
     internal long Fenced => _guard is null || Links.Count == 0 ? 0 : _guard.Dropped(_slot, GuardDirection.Ingress) + _guard.Dropped(_slot, GuardDirection.Egress);
 
+    /// <summary>See <see cref="LeaseGuard.Withheld"/>; 0 without a guard.</summary>
+    internal long Withheld => _guard is null || Links.Count == 0 ? 0 : _guard.Withheld(_slot);
+
     /// <summary>Frames that announced them so far.</summary>
     internal long Announced => Links.Sum(static link => link.Announced);
 
