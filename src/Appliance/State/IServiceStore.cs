@@ -93,7 +93,7 @@ public interface IServiceStore
     /// <summary>Wall time of the service in milliseconds since the Unix epoch: the primary's clock, on secondaries corrected by the measured offset.</summary>
     long NowMilliseconds { get; }
 
-    /// <summary>Live keys (a hash counts once).</summary>
+    /// <summary>Live keys (a hash counts once; the keys of TLS tickets, which nobody wrote, do not count and are not scanned).</summary>
     long KeyCount { get; }
 
     /// <summary>What the operations since it was set to none depend on; none when nothing is pending.</summary>

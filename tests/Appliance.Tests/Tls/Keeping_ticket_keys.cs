@@ -91,6 +91,16 @@ public sealed class Keeping_ticket_keys : IDisposable
     }
 
     [Fact]
+    public void Clients_neither_count_nor_list_the_record()
+    {
+        _service.Set("k", "v");
+        Pass(TimeSpan.Zero);
+        Assert.NotEmpty(Epochs());
+        Assert.Equal(1, _service.Store.KeyCount);
+        Assert.Equal(["k"], _service.Keys());
+    }
+
+    [Fact]
     public void What_is_no_such_record_is_replaced()
     {
         _service.Set("tls:ticket-keys", "written by a client");

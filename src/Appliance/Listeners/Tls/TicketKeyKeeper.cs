@@ -44,7 +44,7 @@ internal sealed unsafe class TicketKeyKeeper : IRoundHandler, IDisposable
     /// <inheritdoc/>
     public Timestamp NextDeadline => _due;
 
-    private static ReadOnlySpan<byte> Key => "tls:ticket-keys"u8;
+    private static ReadOnlySpan<byte> Key => TicketKeysView.RecordKey;
 
     /// <summary>Takes times from a listener; of several in one service, the shortest rotation and the longest life of a ticket.</summary>
     internal void Use(ListenerOptions options)

@@ -21,6 +21,9 @@ internal readonly ref struct TicketKeysView
     /// <summary>Name and keys.</summary>
     internal const int SecretBytes = 16 + 32 + 32;
 
+    /// <summary>The one key under which a service has such a record.</summary>
+    internal static ReadOnlySpan<byte> RecordKey => "tls:ticket-keys"u8;
+
     private const byte Layout = 1;
     private const int HeaderBytes = 4;
     private readonly ReadOnlySpan<byte> _bytes;

@@ -59,7 +59,7 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
     public long NowMilliseconds => _context.NowMilliseconds;
 
     /// <inheritdoc/>
-    public long KeyCount => Tables.LiveKeys;
+    public long KeyCount => Tables.LiveKeys - (TryRead(TicketKeysView.RecordKey, out StoredValue value) && value.Kind == RecordKind.TicketKeys ? 1 : 0);
 
     /// <inheritdoc/>
     public WriteDependency Dependency { get; set; }
@@ -172,7 +172,7 @@ internal sealed class ServiceStore : IServiceStore, IDisposable
             for (int i = 0; i < found; i++)
             {
                 RecordView view = Tables.Keys.View(_scanHandles[i]);
-                if (!IsLive(view)) continue;
+                if (!IsLive(view) || view.Header.Kind == RecordKind.TicketKeys) continue;
                 visitor.Visit(view.Key, ValueOf(view) with { Bytes = default });
                 visited++;
             }
