@@ -16,7 +16,7 @@ public sealed class Relayed_connections
     private static readonly int[] Reset = [7, 56];
 
     // Nothing here is about failover: a machine that is busy must not cause one.
-    private static readonly string[] Calm = ["--set", "group.dead-after=3s", "--set", "group.lease=2s"];
+    private static readonly string[] Calm = ["--set", "group.dead-after=3s", "--set", "group.lease=2s", "--set", "node.compile-ahead=no"];
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 

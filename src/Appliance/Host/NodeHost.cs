@@ -183,7 +183,7 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
     {
         GroupOptions group = _configuration.Group;
         NodeLog.Starting(_log, _configuration.Node.Id, Incarnation, group.Name, SettingReader.Format(group.Transport), SettingReader.Format(group.Security), GroupDigest.Text(_configuration)[..12]);
-        CompiledAhead.Prepare(); // before the others count on this node
+        if (_configuration.Node.CompileAhead) CompiledAhead.Prepare(); // before the others count on this node
         _parts = new NodeParts(_configuration, _state, Incarnation, _keys, _logging.Factory);
         MulticastStatus status = _parts.Group.ReadStatus();
         foreach (string warning in status.Warnings) NodeLog.Warning(_log, warning);
