@@ -37,6 +37,8 @@ internal static class TlsView
         }
         foreach ((string name, TlsServer tls) in all) page.Counter("appliance_tls_renegotiations_total", "Renegotiations that clients asked for; each ends its connection.", tls.Counters.Renegotiations, ("listener", name));
         foreach ((string name, TlsServer tls) in all) page.Counter("appliance_tls_stapled_responses_total", "Stapled OCSP responses sent.", tls.Counters.StapledResponses, ("listener", name));
+        foreach ((string name, TlsServer tls) in all) page.Counter("appliance_http_requests_total", "HTTP requests passed on with what is said of their client.", tls.Counters.Requests, ("listener", name));
+        foreach ((string name, TlsServer tls) in all) page.Counter("appliance_http_refused_total", "HTTP requests that were not passed on.", tls.Counters.RefusedRequests, ("listener", name));
         foreach ((string name, TlsServer tls) in all)
         {
             foreach (TlsCertificate certificate in tls.Contexts.Certificates)

@@ -160,6 +160,18 @@ public sealed record ListenerOptions
     [Reloadable]
     public TimeSpan TicketRotation { get; init; } = TimeSpan.FromHours(12);
 
+    /// <summary>tls: whether the HTTP/1.1 inside is looked at, and each request told whom it is for (X-Forwarded-For, X-Forwarded-Proto). Off: what is inside need not be HTTP.</summary>
+    [Reloadable]
+    public Forwarded Forwarded { get; init; } = Forwarded.Off;
+
+    /// <summary>tls: a request's head that is not there so long after it has begun ends its connection (408). 10 s: as for handshakes.</summary>
+    [Reloadable]
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>tls: longest head of a request (431). 32 KiB: four times what servers accept by default.</summary>
+    [Reloadable]
+    public ByteSize MaxRequestHead { get; init; } = ByteSize.OfKibibytes(32);
+
     /// <summary>Sessions are kept by id.</summary>
     internal bool KeepsIds => Type == ListenerType.Tls && Resumption is (Resumption.Ids or Resumption.Both);
 
@@ -213,6 +225,10 @@ public sealed record ListenerOptions
         if (TicketRotation < TimeSpan.FromSeconds(10) || TicketRotation > TimeSpan.FromDays(30)) yield return new("ticket-rotation", $"{Duration.Format(TicketRotation)} must be from 10s to 30d");
         // A record holds 16 keys (TicketKeysView.MaxKeys): those that can still open a ticket must fit.
         if (UsesTickets && SessionLifetime > TicketRotation * 12) yield return new("ticket-rotation", $"{Duration.Format(TicketRotation)} must be at least a twelfth of session-lifetime ({Duration.Format(SessionLifetime)}): more keys would have to be kept than there is room for");
+        if (Forwarded != Forwarded.Off && Type != ListenerType.Tls) yield return new("forwarded", $"only tls looks into HTTP: this is a {SettingReader.Format(Type)} listener; send-proxy of the [backend] tells its servers");
+        if (Forwarded != Forwarded.Off && Alpn.Contains("h2")) yield return new("forwarded", "requests of HTTP/2 cannot be looked at: take h2 out of alpn, or use send-proxy of the [backend]");
+        if (RequestTimeout < TimeSpan.FromMilliseconds(100) || RequestTimeout > TimeSpan.FromMinutes(10)) yield return new("request-timeout", $"{Duration.Format(RequestTimeout)} must be from 100ms to 10min");
+        if (MaxRequestHead < ByteSize.OfKibibytes(1) || MaxRequestHead > ByteSize.OfKibibytes(64)) yield return new("max-request-head", $"{MaxRequestHead} must be from 1KiB to 64KiB");
         if (MaxHandshakes is < 1 or > 1_000_000) yield return new("max-handshakes", $"{MaxHandshakes} must be from 1 to 1000000");
         if (MaxHandshakesPerSource is < 0 or > 1_000_000) yield return new("max-handshakes-per-source", $"{MaxHandshakesPerSource} must be from 0 to 1000000");
     }

@@ -1,5 +1,6 @@
 using Appliance.Configuration;
 using Appliance.Interop;
+using Appliance.Listeners.Http;
 using Appliance.Listeners.Tls;
 using Appliance.Multicast.Transport;
 using Appliance.State;
@@ -107,6 +108,7 @@ internal sealed class TlsParts : IDisposable
         HandshakeTimeout = options.HandshakeTimeout,
         MaxHandshakes = options.MaxHandshakes,
         MaxHandshakesPerSource = options.MaxHandshakesPerSource,
+        Http = new HttpRules { Forwarded = options.Forwarded, MaxHeadBytes = (int)options.MaxRequestHead.Bytes, RequestTimeout = options.RequestTimeout },
         Resumption = options.Resumption,
         SessionLifetime = options.SessionLifetime,
     };

@@ -41,6 +41,13 @@ internal sealed unsafe class ConnectionMemory : IDisposable
     /// <summary>How much may be received now so that a peer that takes nothing of it can be waited for.</summary>
     public int ReadBytes => Pool.LentBytes < _plentyBytes ? _mostReadBytes : _guaranteedBytes;
 
+    /// <summary>Lends a block for what a client has begun to say, while there is plenty: it never takes what a peer that does not read must be waited for with.</summary>
+    public bool TryRentInput(int bytes, out NativeBlock block)
+    {
+        block = default;
+        return bytes <= LargestReadBytes && Pool.LentBytes < _plentyBytes && Pool.TryRent(bytes, out block);
+    }
+
     /// <summary>Least limit for so many connections.</summary>
     public static long RequiredBytes(int maxConnections) => 2 * (LargestReadBytes + 2L * SmallestReadBytes * maxConnections);
 

@@ -6,7 +6,7 @@ namespace Appliance.Listeners.Connections;
 /// One end of a relayed connection, with or without TLS: received from and sent to without waiting, each direction ended by itself. Whoever writes waits
 /// for <see cref="PendingBytes"/> to become 0 first. Loop thread only.
 /// </summary>
-internal interface IConnection
+internal unsafe interface IConnection
 {
     /// <summary>There may be something to receive, the end or an error included.</summary>
     bool IsReadable { get; }
@@ -32,6 +32,9 @@ internal interface IConnection
     /// <summary>Receives at most so many bytes to <see cref="ConnectionMemory.Input"/>.</summary>
     /// <returns>Bytes; 0 at the end of the input; <c>-</c><see cref="Sockets.TryAgain"/> when nothing is there; or minus the errno that ended the connection.</returns>
     int Receive(int maxBytes);
+
+    /// <summary>Receives to elsewhere. The same answers.</summary>
+    int Receive(byte* destination, int maxBytes);
 
     /// <summary>Sends bytes, and keeps what the kernel does not take.</summary>
     /// <returns>False when the connection has failed.</returns>

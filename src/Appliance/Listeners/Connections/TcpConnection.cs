@@ -97,7 +97,7 @@ internal sealed unsafe class TcpConnection : IConnection, IReadinessHandler
     /// <inheritdoc/>
     public int Receive(int maxBytes) => Receive(_memory.Input, maxBytes);
 
-    /// <summary>Receives to elsewhere. The same answers.</summary>
+    /// <inheritdoc/>
     public int Receive(byte* destination, int maxBytes)
     {
         int received = Sockets.Receive(_descriptor, destination, maxBytes);

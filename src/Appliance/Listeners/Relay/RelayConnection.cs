@@ -3,6 +3,7 @@ using Appliance.Backends;
 using Appliance.Configuration;
 using Appliance.Interop;
 using Appliance.Listeners.Connections;
+using Appliance.Listeners.Http;
 using Appliance.Listeners.Tls;
 using Appliance.Multicast;
 
@@ -19,8 +20,9 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     private readonly RelayListener _listener;
     private readonly TcpConnection _frontSocket;
-    private readonly IConnection _front;
+    private IConnection _front;
     private readonly TlsConnection? _tls; // the front, when it is one
+    private HttpFront? _http;            // the front, when requests are looked at
     private readonly Timestamp _startedAt;
     private TcpConnection? _backSocket;
     private IConnection? _back;
@@ -32,6 +34,8 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     private SocketAddressBytes _local;       // where it was accepted
     private Timestamp _activeAt;
     private Timestamp _deadline = Timestamp.Never;
+    private Timestamp _headDeadline = Timestamp.Never;
+    private long _awaitedHead; // that the deadline is for: HttpFront.AwaitedHead
     private Stage _stage;
     private bool _isCounted; // in the listener's SourceCounts
     private RelayEnd _firstEnd = RelayEnd.ClientClosed;
@@ -135,6 +139,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         if (_stage == Stage.ProxyHeader) End(RelayEnd.ProxyTimeout);
         else if (_stage == Stage.Handshake) End(RelayEnd.HandshakeTimeout);
         else if (_stage is Stage.Connecting or Stage.ServerHandshake) TryAnother();
+        else if (_headDeadline <= now) RefuseLateHead();
         else End(_front.InputEnded || _back?.InputEnded == true ? RelayEnd.HalfClosedTimeout : RelayEnd.IdleTimeout);
     }
 
@@ -145,7 +150,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         if (_stage == Stage.Handshake) _listener.Tls!.End(_client);
         _stage = Stage.Ended;
         bool inOrder = reason is RelayEnd.ClientClosed or RelayEnd.ServerClosed;
-        Finish(_front, inOrder || reason == RelayEnd.HandshakeFailed);
+        Finish(_front, inOrder || reason is RelayEnd.HandshakeFailed or RelayEnd.RequestRefused or RelayEnd.RequestTimeout);
         if (_back is not null) Finish(_back, inOrder);
         if (_server is not null) BackendPool.Release(_server);
         _listener.OnEnded(this, reason, _client, _listener.Loop.Now - _startedAt, _isCounted);
@@ -215,8 +220,12 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         _listener.Tls!.Counters.Count(_tls.IsTls13, _tls.IsResumed);
         _listener.Tls.End(_client);
         _stage = Stage.Connecting;
-        if (_listener.Tls.Admits(_tls)) Connect();
-        else End(RelayEnd.IdentityRevoked);
+        if (!_listener.Tls.Admits(_tls)) End(RelayEnd.IdentityRevoked);
+        else
+        {
+            if (_listener.Tls.TryOpenHttp(_tls, _listener.Memory, _client) is { } http) _front = _http = http;
+            Connect();
+        }
     }
 
     private void Connect()
@@ -324,6 +333,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
     {
         IConnection back = _back!;
         if (!Pump(_front, back, RelayEnd.ClientClosed)) return;
+        if (_http is not null && _http.AwaitedHead != _awaitedHead) NoteHead();
         if (!Pump(back, _front, RelayEnd.ServerClosed)) return;
         if (_front.OutputEnded && back.OutputEnded) End(_firstEnd);
         else if (_front.IsReadable && back.PendingBytes == 0 || back.IsReadable && _front.PendingBytes == 0) _listener.Schedule(this);
@@ -356,11 +366,25 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     private bool Fail(IConnection failed)
     {
-        End(failed != _front ? _serverTls is { WasTruncated: true } ? RelayEnd.ServerTruncated : RelayEnd.ServerReset
+        End(_http is { Refusal: not HttpRefusal.None } ? RelayEnd.RequestRefused
+            : failed != _front ? _serverTls is { WasTruncated: true } ? RelayEnd.ServerTruncated : RelayEnd.ServerReset
             : _tls is { WasTruncated: true } ? RelayEnd.ClientTruncated
             : _tls is { Error: not 0 } or { WantsRenegotiation: true } ? RelayEnd.ClientBroken
             : RelayEnd.ClientReset);
         return false;
+    }
+
+    private void NoteHead()
+    {
+        _awaitedHead = _http!.AwaitedHead;
+        _headDeadline = _awaitedHead == 0 ? Timestamp.Never : _listener.Loop.Now + _http.RequestTimeout;
+        if (_awaitedHead != 0) _listener.Deadlines.Add(this);
+    }
+
+    private void RefuseLateHead()
+    {
+        _http!.Refuse(HttpRefusal.Timeout);
+        End(RelayEnd.RequestTimeout);
     }
 
     private void SetDeadline(TimeSpan time)
@@ -381,6 +405,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         TimeSpan limit = _listener.Options.IdleTimeout, halfClosed = _listener.Options.HalfClosedTimeout;
         bool ended = _front.InputEnded || _back!.InputEnded;
         if (ended && halfClosed > TimeSpan.Zero && (limit == TimeSpan.Zero || halfClosed < limit)) limit = halfClosed;
-        return limit == TimeSpan.Zero ? Timestamp.Never : _activeAt + limit;
+        Timestamp quiet = limit == TimeSpan.Zero ? Timestamp.Never : _activeAt + limit;
+        return _headDeadline < quiet ? _headDeadline : quiet;
     }
 }

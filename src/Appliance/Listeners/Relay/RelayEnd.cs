@@ -60,6 +60,12 @@ internal enum RelayEnd
     /// <summary>tls: the client sent what is not TLS, not authentic, or a renegotiation.</summary>
     ClientBroken,
 
+    /// <summary>tls: a request broke the rules of HTTP/1.1, or there was no room for it.</summary>
+    RequestRefused,
+
+    /// <summary>tls: the head of a request did not come within <c>request-timeout</c>.</summary>
+    RequestTimeout,
+
     /// <summary>The node stops.</summary>
     ListenerStopped,
 

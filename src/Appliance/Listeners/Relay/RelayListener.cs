@@ -180,7 +180,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         Counters.Connections = _connections.Count;
         Counters.BytesFromClients += connection.BytesFromClient;
         Counters.BytesToClients += connection.BytesToClient;
-        if (reason is RelayEnd.TooManyOfSource or RelayEnd.ProxyHeaderBad or RelayEnd.ProxyTimeout or RelayEnd.HandshakeFailed or RelayEnd.HandshakeTimeout or RelayEnd.TooManyHandshakes)
+        if (reason is RelayEnd.TooManyOfSource or RelayEnd.ProxyHeaderBad or RelayEnd.ProxyTimeout or RelayEnd.HandshakeFailed or RelayEnd.HandshakeTimeout or RelayEnd.TooManyHandshakes or RelayEnd.RequestRefused or RelayEnd.RequestTimeout)
         {
             Refuse(reason, client, connection.Tls);
             return;

@@ -39,6 +39,8 @@ internal static partial class RelayLog
         RelayEnd.ClientTruncated => "the client's side ended in the middle of TLS",
         RelayEnd.ServerTruncated => "the server's side ended in the middle of TLS",
         RelayEnd.ClientBroken => "the client broke the rules of TLS",
+        RelayEnd.RequestRefused => "the client's request was refused",
+        RelayEnd.RequestTimeout => "the head of a request took longer than request-timeout",
         RelayEnd.ListenerStopped => "the listener stopped",
         RelayEnd.ServiceLost => "this node lost the service",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),

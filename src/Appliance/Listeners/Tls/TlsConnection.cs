@@ -109,13 +109,16 @@ internal sealed unsafe class TlsConnection : IConnection
     }
 
     /// <inheritdoc/>
-    public int Receive(int maxBytes)
+    public int Receive(int maxBytes) => Receive(_memory.Input, maxBytes);
+
+    /// <inheritdoc/>
+    public int Receive(byte* destination, int maxBytes)
     {
         Enter();
         int total = 0;
         while (total < maxBytes && !_isBroken && !_wasEndedByPeer)
         {
-            int received = OpenSsl.SSL_read(Pointer, _memory.Input + total, maxBytes - total);
+            int received = OpenSsl.SSL_read(Pointer, destination + total, maxBytes - total);
             if (received > 0) total += received;
             else if (!NoteEnd(OpenSsl.SSL_get_error(Pointer, received))) break;
         }

@@ -33,6 +33,12 @@ internal sealed class TlsCounters
     /// <summary>Stapled OCSP responses sent.</summary>
     public long StapledResponses;
 
+    /// <summary>HTTP requests passed on with what this side says of their client.</summary>
+    public long Requests;
+
+    /// <summary>HTTP requests that were not passed on; each ends its connection.</summary>
+    public long RefusedRequests;
+
     /// <summary>Counts a handshake that has ended well.</summary>
     public void Count(bool isTls13, bool resumed)
     {

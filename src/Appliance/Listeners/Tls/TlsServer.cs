@@ -1,6 +1,7 @@
 using Appliance.Configuration;
 using Appliance.Interop;
 using Appliance.Listeners.Connections;
+using Appliance.Listeners.Http;
 using Appliance.Listeners.Relay;
 using Appliance.Multicast.Transport;
 
@@ -70,6 +71,13 @@ internal sealed class TlsServer : IDisposable
     /// <summary>Whether a client whose handshake is done may go on: it is who it was, and nobody has revoked that.</summary>
     internal bool Admits(TlsConnection connection) =>
         _revocations is null || Contexts.Settings.ClientCertificates == ClientCertificates.Off || !_revocations.Contains(TlsIdentity.Of(connection.Pointer), EventLoop.ReadWallClock());
+
+    /// <summary>What looks at the requests of a client whose handshake is done; null where bytes pass as they are.</summary>
+    internal HttpFront? TryOpenHttp(TlsConnection connection, ConnectionMemory memory, in SocketAddressBytes client)
+    {
+        HttpRules rules = Contexts.Settings.Http;
+        return rules.IsNeeded ? new HttpFront(connection, memory, rules, HttpClientFields.Of(client), Counters) : null;
+    }
 
     /// <summary>TLS over an accepted connection.</summary>
     /// <exception cref="OpenSslException">Out of memory.</exception>

@@ -1,4 +1,5 @@
 using Appliance.Configuration;
+using Appliance.Listeners.Http;
 
 namespace Appliance.Listeners.Tls;
 
@@ -37,6 +38,9 @@ internal sealed record TlsSettings
 
     /// <summary>Revoked ones; empty when none is asked.</summary>
     public string ClientCrl { get; init; } = "";
+
+    /// <summary>What is done with the requests inside.</summary>
+    public HttpRules Http { get; init; } = new();
 
     /// <summary>How sessions are resumed.</summary>
     public Resumption Resumption { get; init; } = Resumption.Off;
