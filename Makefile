@@ -39,7 +39,7 @@ coverage: ## The parsers' own tests; prints the branches covered of each parser 
 
 build: ## The program at out/appliance, one file that needs no .NET on its host
 	@scripts/setup.sh build
-	@dotnet publish src/Appliance -c Release -r linux-x64 --self-contained -v quiet -p:PublishSingleFile=true -p:DebugType=embedded -o out/publish
+	@dotnet publish src/Appliance -c Release -r linux-x64 --self-contained -v quiet -p:PublishSingleFile=true -p:PublishReadyToRun=true -p:PublishReadyToRunComposite=false -p:DebugType=embedded -p:RunAnalyzers=false -o out/publish
 	@cp out/publish/appliance out/appliance
 	@echo "out/appliance"
 

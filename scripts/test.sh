@@ -13,7 +13,11 @@ broken() { echo "FAILED: $1"; failed=$((failed + 1)); }
 finish() { echo "$passed passed, $failed failed, $skipped skipped"; [ "$failed" -eq 0 ] && exit 0 || exit 1; }
 
 dotnet build Appliance.sln -c Release -v quiet || { broken "the build"; finish; }
-dotnet format Appliance.sln --verify-no-changes --no-restore || broken "the format: run 'make format'"
+# Style beyond white space is checked by the build.
+dotnet format whitespace . --folder --verify-no-changes || broken "the format: run 'make format'"
+# Tests start what operators get: compiled before it runs, a node is up in half the time.
+make --no-print-directory build || { broken "the program: see 'make build'"; finish; }
+export APPLIANCE_PROGRAM=$PWD/out/publish/appliance
 
 export APPLIANCE_TEST_COUNTS_LOG=$PWD/$results/counts.log
 : >"$APPLIANCE_TEST_COUNTS_LOG"

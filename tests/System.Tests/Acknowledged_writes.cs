@@ -7,6 +7,7 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold 4: a write that was acknowledged survives its primary; one that was lost stays lost.</summary>
 [Trait("Demand", "A14")]
+[Collection(Timed.Name)]
 public sealed class Acknowledged_writes
 {
     [RootFact]

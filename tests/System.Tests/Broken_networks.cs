@@ -7,6 +7,7 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold of failover: whatever breaks around the primary, both services go on elsewhere, every acknowledged purchase is there, no connect is refused, and the node comes back as a secondary by itself.</summary>
 [Trait("Demand", "A2"), Trait("Demand", "E6")]
+[Collection(Timed.Name)]
 public sealed class Broken_networks(ITestOutputHelper output)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30), DeadAfter = TimeSpan.FromMilliseconds(100);

@@ -5,6 +5,7 @@ using Appliance.Tests.Shared.Laboratories;
 namespace Appliance.Tests.Systems;
 
 /// <summary>An operator drills: the service moves under real sessions, nothing acknowledged is lost, and the report says how long it took.</summary>
+[Collection(Timed.Name)]
 public sealed class Drills
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);

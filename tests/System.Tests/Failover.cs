@@ -9,6 +9,7 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold of failover: another node continues the service at the same addresses, and nothing that was acknowledged is lost.</summary>
 [Trait("Demand", "A2"), Trait("Demand", "E6")]
+[Collection(Timed.Name)]
 public sealed class Failover(ITestOutputHelper output)
 {
     private const int Terminate = 15;

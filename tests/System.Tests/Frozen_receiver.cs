@@ -5,6 +5,7 @@ using Appliance.Tests.Shared.Laboratories;
 namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold 3: one that stands still does not hold up the others.</summary>
+[Collection(Timed.Name)]
 public sealed class Frozen_receiver
 {
     // The whole machine pauses now and then; windows alternate between frozen and not, and medians are compared.

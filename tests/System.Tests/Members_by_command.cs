@@ -6,6 +6,7 @@ using Appliance.Tests.Systems.Harness;
 namespace Appliance.Tests.Systems;
 
 /// <summary>Voters go and come by command, one at a time, on the primary of the group's own service.</summary>
+[Collection(Timed.Name)]
 public sealed class Members_by_command
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);

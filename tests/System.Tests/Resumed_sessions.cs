@@ -6,6 +6,7 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold of TLS: a session made at one node resumes at the node that takes over.</summary>
 [Trait("Demand", "A2"), Trait("Demand", "A5"), Trait("Demand", "A6")]
+[Collection(Timed.Name)]
 public sealed class Resumed_sessions
 {
     private const int Rounds = 10;

@@ -9,6 +9,7 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold of failover: what is planned costs clients next to nothing (docs/operations.md, upgrading node by node).</summary>
 [Trait("Demand", "A2"), Trait("Demand", "E6")]
+[Collection(Timed.Name)]
 public sealed class Rolling_restart(ITestOutputHelper output)
 {
     private const int Terminate = 15;

@@ -9,6 +9,7 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold of failover: a primary that was stopped and goes on after another has taken over is silent from the end of its lease, whatever its kernel would answer.</summary>
 [Trait("Demand", "A2"), Trait("Demand", "E8")]
+[Collection(Timed.Name)]
 public sealed class Stale_primary
 {
     private const int Continue = 18, Stop = 19;

@@ -8,6 +8,7 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>The whole synchronisation network is lost, with and without a second path for the heartbeats.</summary>
 [Trait("Demand", "E6")]
+[Collection(Timed.Name)]
 public sealed class Two_paths
 {
     private const string SecondPath = "group.second-path=a=10.0.0.1 b=10.0.0.2 c=10.0.0.3";

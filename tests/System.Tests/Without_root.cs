@@ -64,7 +64,7 @@ public sealed class Without_root
             if (!Environment.IsPrivilegedProcess) return;
             // The sources may stand where nobody may look.
             _program = Path.Combine(_directory.File("program"), "appliance");
-            Shell.Run("cp", "-r", AppContext.BaseDirectory, _directory.File("program"));
+            Shell.Run("cp", "-r", TestedProgram.Directory, _directory.File("program"));
             Shell.Run("chown", $"{Nobody}:{Nobody}", home);
             Shell.Run("ip", "netns", "add", Namespace);
             try

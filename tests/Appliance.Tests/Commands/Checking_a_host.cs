@@ -115,7 +115,7 @@ public sealed class Checking_a_host : IDisposable
             {service ?? $"addresses = {string.Join(' ', HostAndClientAddresses)}"}
             """);
         UnprivilegedUser.Give(_directory.Path);
-        string[] command = [$"--net=/run/netns/{_pair.Host.Name}", .. launcher, Path.Combine(UnprivilegedUser.ReadableCopy, "appliance"), "check", "--json", "--config", configuration];
+        string[] command = [$"--net=/run/netns/{_pair.Host.Name}", .. launcher, UnprivilegedUser.ReadableProgram, "check", "--json", "--config", configuration];
         using Process process = Process.Start(new ProcessStartInfo("nsenter", command) { RedirectStandardOutput = true })!;
         string text = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

@@ -15,7 +15,7 @@ public sealed partial class Watching_the_status : IDisposable
 {
     private const int Interrupt = 2;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
-    private static readonly string Program = Path.Combine(AppContext.BaseDirectory, "appliance");
+    private static readonly string Program = TestedProgram.Path;
     private readonly TemporaryDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();

@@ -31,7 +31,7 @@ public sealed class Network_cards_that_do_not_exist
             [admin]
             socket = {directory.File("admin.sock")}
             """);
-        using Process node = Process.Start(new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "appliance"), ["run", "--config", configuration]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using Process node = Process.Start(new ProcessStartInfo(TestedProgram.Path, ["run", "--config", configuration]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         Task<string> output = node.StandardOutput.ReadToEndAsync(), error = node.StandardError.ReadToEndAsync();
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2)); // a machine may be busy
         try

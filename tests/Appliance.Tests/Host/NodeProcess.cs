@@ -46,7 +46,7 @@ internal sealed class NodeProcess : IDisposable
             {settings}
             """);
         if (launcher.Count > 0) UnprivilegedUser.Give(_directory.Path);
-        string program = Path.Combine(launcher.Count > 0 ? UnprivilegedUser.ReadableCopy : AppContext.BaseDirectory, "appliance");
+        string program = launcher.Count > 0 ? UnprivilegedUser.ReadableProgram : TestedProgram.Path;
         string[] command = [.. launcher, program, "run", "--config", configuration];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true };
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;

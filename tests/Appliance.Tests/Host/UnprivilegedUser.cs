@@ -6,10 +6,13 @@ namespace Appliance.Tests.Host;
 internal static class UnprivilegedUser
 {
     internal const string Name = "nobody";
-    private static readonly Lazy<string> Copied = new(Copy);
+    private static readonly Lazy<string> CopiedTests = new(static () => Copy(AppContext.BaseDirectory)), CopiedProgram = new(static () => Copy(TestedProgram.Directory));
 
-    /// <summary>The built programs, where that user can read them: the sources may lie in root's own directory.</summary>
-    internal static string ReadableCopy => Copied.Value;
+    /// <summary>What is built of these tests, where that user can read it: the sources may lie in root's own directory.</summary>
+    internal static string ReadableCopy => CopiedTests.Value;
+
+    /// <summary>The program, where that user can read it.</summary>
+    internal static string ReadableProgram => Path.Combine(CopiedProgram.Value, Path.GetFileName(TestedProgram.Path));
 
     /// <summary>setpriv(1) with its arguments; the program's follow.</summary>
     internal static IReadOnlyList<string> Launcher => LauncherWithout("");
@@ -25,11 +28,11 @@ internal static class UnprivilegedUser
     /// <summary>Lets a directory and all in it belong to that user.</summary>
     internal static void Give(string directory) => TestNamespace.Command("chown", "-R", Name, directory);
 
-    private static string Copy()
+    private static string Copy(string directory)
     {
         string copy = Directory.CreateTempSubdirectory("appliance-test-").FullName;
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(copy, recursive: true);
-        foreach (string file in Directory.EnumerateFiles(AppContext.BaseDirectory)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+        foreach (string file in Directory.EnumerateFiles(directory)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         TestNamespace.Command("chmod", "-R", "a+rX", copy);
         return copy;
     }

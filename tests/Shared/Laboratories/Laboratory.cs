@@ -23,7 +23,7 @@ internal sealed class Laboratory : IDisposable
 
     private Laboratory(string name) => _name = name;
 
-    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "appliance");
+    public static string Program => TestedProgram.Path;
 
     public IReadOnlyList<LabNode> Nodes { get; private set; } = [];
 
