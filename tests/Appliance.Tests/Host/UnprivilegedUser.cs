@@ -1,4 +1,5 @@
 using Appliance.Tests.Appliance.Cluster.Namespaces;
+using Appliance.Tests.Shared;
 
 namespace Appliance.Tests.Host;
 
@@ -6,7 +7,7 @@ namespace Appliance.Tests.Host;
 internal static class UnprivilegedUser
 {
     internal const string Name = "nobody";
-    private static readonly Lazy<string> CopiedTests = new(static () => Copy(AppContext.BaseDirectory)), CopiedProgram = new(static () => Copy(TestedProgram.Directory));
+    private static readonly Lazy<string> CopiedTests = new(() => Copy(AppContext.BaseDirectory)), CopiedProgram = new(() => Copy(TestedProgram.Directory));
 
     /// <summary>What is built of these tests, where that user can read it: the sources may lie in root's own directory.</summary>
     internal static string ReadableCopy => CopiedTests.Value;
