@@ -15,15 +15,14 @@ internal sealed class FragmentAssembler
     /// <summary>Takes a fragment.</summary>
     /// <param name="source">Source address.</param>
     /// <param name="destination">Destination address.</param>
-    /// <param name="identification">Identification of the datagram.</param>
-    /// <param name="offset">Where the fragment belongs, in bytes.</param>
-    /// <param name="more">Further fragments follow it.</param>
+    /// <param name="place">Where the fragment belongs.</param>
     /// <param name="length">Its length by its header.</param>
     /// <param name="bytes">What was captured of it.</param>
     /// <param name="whole">The datagram's payload with <see cref="PacketVerdict.Segment"/>; valid until the next call.</param>
-    public PacketVerdict Add(ReadOnlySpan<byte> source, ReadOnlySpan<byte> destination, uint identification, int offset, bool more, int length, ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> whole)
+    public PacketVerdict Add(scoped ReadOnlySpan<byte> source, scoped ReadOnlySpan<byte> destination, FragmentPlace place, int length, ReadOnlySpan<byte> bytes, out ReadOnlySpan<byte> whole)
     {
         whole = default;
+        (uint identification, int offset, bool more) = place;
         if (bytes.Length < length) return PacketVerdict.TruncatedIp;
         if (length == 0 || offset + length > MaxBytes || (more && length % UnitBytes != 0)) return PacketVerdict.BadFragment;
         _memory ??= new byte[MaxDatagrams * (MaxBytes + MaxBytes / UnitBytes)];

@@ -37,17 +37,8 @@ internal readonly ref struct IPv4View
     /// <summary>Protocol number of the payload.</summary>
     public byte Protocol => _bytes[9];
 
-    /// <summary>Identifies the fragments of one datagram, with addresses and protocol.</summary>
-    public ushort Identification => BinaryPrimitives.ReadUInt16BigEndian(_bytes[4..]);
-
-    /// <summary>Part of a datagram.</summary>
-    public bool IsFragment => (FragmentField & (MoreFragments | OffsetMask)) != 0;
-
-    /// <summary>Further fragments follow.</summary>
-    public bool HasMoreFragments => (FragmentField & MoreFragments) != 0;
-
-    /// <summary>Where the payload belongs in the whole datagram's, in bytes.</summary>
-    public int FragmentOffset => (FragmentField & OffsetMask) * 8;
+    /// <summary>Where the payload belongs, if this is a part of a datagram.</summary>
+    public FragmentPlace Fragment => new(BinaryPrimitives.ReadUInt16BigEndian(_bytes[4..]), (FragmentField & OffsetMask) * 8, (FragmentField & MoreFragments) != 0);
 
     /// <summary>Source address.</summary>
     public ReadOnlySpan<byte> Source => _bytes.Slice(12, 4);

@@ -16,7 +16,7 @@ internal readonly ref struct IPv6View
     public const int MinHeaderBytes = 40;
 
     private const int MaxExtensions = 16; // RFC 8200 knows seven kinds, each meant to occur once, one twice
-    private const byte HopByHop = 0, Routing = 43, Fragment = 44, Authentication = 51, DestinationOptions = 60, Mobility = 135, HostIdentity = 139, Shim = 140;
+    private const byte HopByHop = 0, Routing = 43, FragmentHeader = 44, Authentication = 51, DestinationOptions = 60, Mobility = 135, HostIdentity = 139, Shim = 140;
 
     private readonly ReadOnlySpan<byte> _bytes;
     private readonly int _fragmentAt;
@@ -42,17 +42,8 @@ internal readonly ref struct IPv6View
     /// <summary>Those of the payload that were captured.</summary>
     public ReadOnlySpan<byte> Payload => _bytes.Slice(HeaderBytes, Math.Min(PayloadBytes, _bytes.Length - HeaderBytes));
 
-    /// <summary>Part of a datagram. A fragment header alone does not make one (atomic fragments, RFC 6946).</summary>
-    public bool IsFragment => _fragmentAt > 0 && (FragmentOffset > 0 || HasMoreFragments);
-
-    /// <summary>Further fragments follow.</summary>
-    public bool HasMoreFragments => _fragmentAt > 0 && (_bytes[_fragmentAt + 3] & 1) != 0;
-
-    /// <summary>Where the payload belongs in the whole datagram's, in bytes.</summary>
-    public int FragmentOffset => _fragmentAt > 0 ? BinaryPrimitives.ReadUInt16BigEndian(_bytes[(_fragmentAt + 2)..]) & ~7 : 0;
-
-    /// <summary>Identifies the fragments of one datagram, with the addresses.</summary>
-    public uint Identification => _fragmentAt > 0 ? BinaryPrimitives.ReadUInt32BigEndian(_bytes[(_fragmentAt + 4)..]) : 0;
+    /// <summary>Where the payload belongs, if this is a part of a datagram; the default without a fragment header.</summary>
+    public FragmentPlace Fragment => _fragmentAt == 0 ? default : PlaceAt(_bytes[_fragmentAt..]);
 
     /// <summary>Source address.</summary>
     public ReadOnlySpan<byte> Source => _bytes.Slice(8, 16);
@@ -74,18 +65,24 @@ internal readonly ref struct IPv6View
         {
             if (extensions == MaxExtensions) return PacketVerdict.BadIpExtension;
             if (bytes.Length < offset + 8) return PacketVerdict.TruncatedIp;
-            if (next == Fragment) fragmentAt = offset;
-            int length = next switch { Fragment => 8, Authentication => (bytes[offset + 1] + 2) * 4, _ => (bytes[offset + 1] + 1) * 8 };
+            if (next == FragmentHeader) fragmentAt = offset;
+            int length = next switch { FragmentHeader => 8, Authentication => (bytes[offset + 1] + 2) * 4, _ => (bytes[offset + 1] + 1) * 8 };
             next = bytes[offset];
             offset += length;
             if (offset > total) return PacketVerdict.BadIpHeader;
             if (offset > bytes.Length) return PacketVerdict.TruncatedIp;
             // A later fragment continues whatever the first began: its bytes are payload, not headers.
-            if (fragmentAt > 0 && (BinaryPrimitives.ReadUInt16BigEndian(bytes[(fragmentAt + 2)..]) & ~7) > 0) break;
+            if (fragmentAt > 0 && PlaceAt(bytes[fragmentAt..]).Offset > 0) break;
         }
         view = new IPv6View(bytes, offset, total - offset, next, fragmentAt);
         return PacketVerdict.Segment;
     }
 
-    private static bool IsExtension(byte next) => next is HopByHop or Routing or Fragment or Authentication or DestinationOptions or Mobility or HostIdentity or Shim;
+    private static FragmentPlace PlaceAt(ReadOnlySpan<byte> header)
+    {
+        int field = BinaryPrimitives.ReadUInt16BigEndian(header[2..]);
+        return new FragmentPlace(BinaryPrimitives.ReadUInt32BigEndian(header[4..]), field & ~7, (field & 1) != 0);
+    }
+
+    private static bool IsExtension(byte next) => next is HopByHop or Routing or FragmentHeader or Authentication or DestinationOptions or Mobility or HostIdentity or Shim;
 }

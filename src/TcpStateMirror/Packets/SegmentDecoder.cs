@@ -39,6 +39,7 @@ internal static class SegmentDecoder
         ReadOnlySpan<byte> captured;
         int payloadBytes;
         byte protocol;
+        FragmentPlace fragment;
         PacketVerdict verdict;
         switch (datagram[0] >> 4)
         {
@@ -51,14 +52,7 @@ internal static class SegmentDecoder
                 payloadBytes = v4.PayloadBytes;
                 segment.Source = v4.Source;
                 segment.Destination = v4.Destination;
-                if (v4.IsFragment)
-                {
-                    if (protocol != TcpView.Protocol) return PacketVerdict.NotTcp;
-                    if (fragments is null) return PacketVerdict.Fragment;
-                    verdict = fragments.Add(v4.Source, v4.Destination, v4.Identification, v4.FragmentOffset, v4.HasMoreFragments, v4.PayloadBytes, captured, out captured);
-                    if (verdict != PacketVerdict.Segment) return verdict;
-                    payloadBytes = captured.Length;
-                }
+                fragment = v4.Fragment;
                 break;
             case 6:
                 verdict = IPv6View.TryParse(datagram, out IPv6View v6);
@@ -68,16 +62,17 @@ internal static class SegmentDecoder
                 payloadBytes = v6.PayloadBytes;
                 segment.Source = v6.Source;
                 segment.Destination = v6.Destination;
-                if (v6.IsFragment)
-                {
-                    if (protocol != TcpView.Protocol) return PacketVerdict.NotTcp;
-                    if (fragments is null) return PacketVerdict.Fragment;
-                    verdict = fragments.Add(v6.Source, v6.Destination, v6.Identification, v6.FragmentOffset, v6.HasMoreFragments, v6.PayloadBytes, captured, out captured);
-                    if (verdict != PacketVerdict.Segment) return verdict;
-                    payloadBytes = captured.Length;
-                }
+                fragment = v6.Fragment;
                 break;
             default: return PacketVerdict.BadIpHeader;
+        }
+        if (fragment.IsPart)
+        {
+            if (protocol != TcpView.Protocol) return PacketVerdict.NotTcp;
+            if (fragments is null) return PacketVerdict.Fragment;
+            verdict = fragments.Add(segment.Source, segment.Destination, fragment, payloadBytes, captured, out captured);
+            if (verdict != PacketVerdict.Segment) return verdict;
+            payloadBytes = captured.Length;
         }
         if (protocol != TcpView.Protocol)
         {
