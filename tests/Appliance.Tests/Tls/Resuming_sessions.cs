@@ -21,10 +21,7 @@ public sealed class Resuming_sessions
     public void A_session_of_one_node_is_resumed_at_the_other(string version, Resumption resumption)
     {
         using var pair = new TlsPair(resumption);
-        string session = pair.Directory.File("session");
-
-        Assert.Contains("New, TLSv", Client(pair.First.Relay.EndPoint, version, "-sess_out", session), StringComparison.Ordinal);
-        pair.Settle();
+        string session = NewSession(pair, version);
 
         for (int i = 0; i < 3; i++) Assert.Contains("Reused, TLSv", Client(pair.Second.Relay.EndPoint, version, "-sess_in", session), StringComparison.Ordinal);
         Assert.Equal(3, pair.Second.OnCounters(static counters => counters.ResumedTls12 + counters.ResumedTls13));
@@ -34,10 +31,7 @@ public sealed class Resuming_sessions
     public void A_TLS_1_2_client_without_tickets_resumes_by_id_where_both_are_offered()
     {
         using var pair = new TlsPair(Resumption.Both);
-        string session = pair.Directory.File("session");
-
-        Client(pair.First.Relay.EndPoint, "-tls1_2", "-no_ticket", "-sess_out", session);
-        pair.Settle();
+        string session = NewSession(pair, "-tls1_2", "-no_ticket");
 
         Assert.Contains("Reused, TLSv", Client(pair.Second.Relay.EndPoint, "-tls1_2", "-no_ticket", "-sess_in", session), StringComparison.Ordinal);
     }
@@ -48,13 +42,11 @@ public sealed class Resuming_sessions
     public void A_session_that_the_table_does_not_hold_is_missed_and_a_full_handshake_follows(string version)
     {
         using var pair = new TlsPair(Resumption.Ids);
-        string session = pair.Directory.File("session");
-        Client(pair.First.Relay.EndPoint, version, "-sess_out", session);
-        pair.Settle();
+        string session = NewSession(pair, version);
 
         pair.ForgetSessions();
 
-        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, version, "-sess_in", session), StringComparison.Ordinal);
+        AssertNotResumed(pair, version, "-sess_in", session);
         Assert.Equal(1, pair.Second.OnCounters(static counters => counters.MissedUnknown));
     }
 
@@ -64,12 +56,11 @@ public sealed class Resuming_sessions
     public void A_ticket_under_an_unknown_key_is_missed(string version)
     {
         using var pair = new TlsPair(Resumption.Tickets);
-        string session = pair.Directory.File("session");
-        Client(pair.First.Relay.EndPoint, version, "-sess_out", session);
+        string session = NewSession(pair, version);
 
         pair.Second.Relay.OnLoop(() => { pair.Second.Tls.Use(Listeners.Tls.TicketKeys.Random()); return true; });
 
-        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, version, "-sess_in", session), StringComparison.Ordinal);
+        AssertNotResumed(pair, version, "-sess_in", session);
         Assert.Equal(1, pair.Second.OnCounters(static counters => counters.MissedKey));
     }
 
@@ -79,12 +70,25 @@ public sealed class Resuming_sessions
     public void Nothing_is_resumed_where_it_is_off(string version)
     {
         using var pair = new TlsPair(Resumption.Off);
-        string session = pair.Directory.File("session");
-
-        Client(pair.First.Relay.EndPoint, version, "-sess_out", session);
+        string session = NewSession(pair, version);
 
         string[] resume = File.Exists(session) ? ["-sess_in", session] : [];
-        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, version, resume), StringComparison.Ordinal);
+        AssertNotResumed(pair, version, resume);
+    }
+
+    /// <summary>The first listener gives a session, and the table has it if it is to be there.</summary>
+    /// <returns>The file that the client wrote it to, if it got one.</returns>
+    private static string NewSession(TlsPair pair, string version, params string[] options)
+    {
+        string session = pair.Directory.File("session");
+        Assert.Contains("New, TLSv", Client(pair.First.Relay.EndPoint, version, [.. options, "-sess_out", session]), StringComparison.Ordinal);
+        pair.Settle();
+        return session;
+    }
+
+    private static void AssertNotResumed(TlsPair pair, string version, params string[] options)
+    {
+        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, version, options), StringComparison.Ordinal);
         Assert.Equal(0, pair.Second.OnCounters(static counters => counters.ResumedTls12 + counters.ResumedTls13));
     }
 

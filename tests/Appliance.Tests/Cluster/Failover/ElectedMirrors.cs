@@ -1,4 +1,5 @@
 using Appliance.Cluster.Elections;
+using Appliance.Configuration;
 using Appliance.Multicast;
 using Appliance.State;
 using Appliance.Tests.Appliance.Cluster.Elections;
@@ -19,6 +20,10 @@ internal sealed class ElectedMirrors : IDisposable
         _mirrors = MirrorCluster.Unelected(configure, names);
         foreach (string name in names) Join(name);
     }
+
+    /// <summary>Members a, b and c; one of the others acknowledges each purchase, its keys are "cart:*".</summary>
+    internal static ElectedMirrors OfThree(WhenShort whenShort) =>
+        new(options => options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 1, whenShort, "cart:*")] }, "a", "b", "c");
 
     /// <summary>The mirrors do nothing: what a takeover does takes as long as this.</summary>
     internal bool MirrorsStandStill { get; set; }

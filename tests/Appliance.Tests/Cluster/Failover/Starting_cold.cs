@@ -12,7 +12,7 @@ public sealed class Starting_cold
     [Fact]
     public void A_winner_whose_lease_lapses_before_others_have_synchronised_serves_again()
     {
-        using ElectedMirrors group = Group(WhenShort.Refuse);
+        using ElectedMirrors group = ElectedMirrors.OfThree(WhenShort.Refuse);
         Assert.True(group.RunUntil(() => group.Primary == "a"), group.Describe());
         group.Deafen("a", true); // it cuts, and learns of no set that is committed
         group.HoldStateOf("a", true);
@@ -29,7 +29,7 @@ public sealed class Starting_cold
     [Fact]
     public void Who_dies_after_it_has_won_and_before_it_cuts_is_not_waited_for()
     {
-        using ElectedMirrors group = Group(WhenShort.Refuse);
+        using ElectedMirrors group = ElectedMirrors.OfThree(WhenShort.Refuse);
         group.MirrorsStandStill = true;
         Assert.True(group.RunUntil(() => group.ElectionsOf("b").SetOf(0) is { Term: 1, HoldsNothing: true, Members: 0b001 }), group.Describe());
         group.Kill("a");
@@ -41,7 +41,7 @@ public sealed class Starting_cold
     [Fact]
     public void A_second_winner_serves_although_the_first_has_cut_unheard()
     {
-        using ElectedMirrors group = Group(WhenShort.Refuse);
+        using ElectedMirrors group = ElectedMirrors.OfThree(WhenShort.Refuse);
         Assert.True(group.RunUntil(() => group.Primary == "a"), group.Describe());
         group.SilenceBeatsOf("a", true); // its cut reaches the others, by the stream; that it holds something does not
         Assert.True(group.RunUntil(() => group["a"].Service.Role == ServiceRole.Primary), group.Describe());
@@ -54,7 +54,7 @@ public sealed class Starting_cold
     [Fact]
     public void A_winner_that_dies_alone_with_what_it_may_have_accepted_is_waited_for_and_its_return_starts_the_group_again()
     {
-        using ElectedMirrors group = Group(WhenShort.Accept);
+        using ElectedMirrors group = ElectedMirrors.OfThree(WhenShort.Accept);
         Assert.True(group.RunUntil(() => group.Primary == "a"), group.Describe());
         group.HoldStateOf("a", true);
         Assert.True(group.RunUntil(() => group.Serves("a")), group.Describe());
@@ -80,7 +80,7 @@ public sealed class Starting_cold
     [Fact]
     public void Nothing_is_acknowledged_before_the_voters_know_that_the_winner_holds_something()
     {
-        using ElectedMirrors group = Group(WhenShort.Accept);
+        using ElectedMirrors group = ElectedMirrors.OfThree(WhenShort.Accept);
         Assert.True(group.RunUntil(() => group.Primary == "a"), group.Describe());
         group.HoldStateOf("a", true);
         bool told = false;
@@ -94,7 +94,4 @@ public sealed class Starting_cold
         }), group.Describe());
         Assert.True(told);
     }
-
-    private static ElectedMirrors Group(WhenShort whenShort) =>
-        new(options => options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 1, whenShort, "cart:*")] }, "a", "b", "c");
 }

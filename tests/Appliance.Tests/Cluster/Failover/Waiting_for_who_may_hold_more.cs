@@ -50,7 +50,7 @@ public sealed class Waiting_for_who_may_hold_more
     [Fact]
     public void What_only_one_member_held_is_given_up_by_one_order_to_any_other()
     {
-        using ElectedMirrors group = Group(WhenShort.Accept);
+        using ElectedMirrors group = ElectedMirrors.OfThree(WhenShort.Accept);
         group.HoldStateOf("a", true);
         Assert.True(group.RunUntil(() => group.Serves("a") && group.ElectionsOf("b").SetOf(0) is { HoldsNothing: false, Members: 0b001 }), group.Describe());
         group.Kill("a"); // for good, with what it may have accepted alone
@@ -64,12 +64,9 @@ public sealed class Waiting_for_who_may_hold_more
         Assert.True(group.RunUntil(() => group["b"].Service.IsComplete && group["c"].Service.IsComplete), group.Describe());
     }
 
-    private static ElectedMirrors Group(WhenShort whenShort) =>
-        new(options => options with { Classes = [MirrorCluster.Acknowledged(RecordClass.Purchase, 1, whenShort, "cart:*")] }, "a", "b", "c");
-
     private static ElectedMirrors Started(WhenShort whenShort)
     {
-        ElectedMirrors group = Group(whenShort);
+        ElectedMirrors group = ElectedMirrors.OfThree(whenShort);
         Assert.True(group.RunUntil(() => group.Serves("a") && group.ElectionsOf("c").SetOf(0).Members == 0b111), group.Describe());
         group.Run(100);
         return group;
