@@ -1,36 +1,24 @@
+using Appliance.Tests.Shared;
 using Xunit.Abstractions;
 
 namespace Appliance.Tests.Simulation.Mutations;
 
-/// <summary>The simulation of mirrors finds bugs: every mutant of the real state and mirror fails within a bounded number of seeds, and the original passes them all.</summary>
-public sealed class MirrorMutationTests : IClassFixture<MirrorMutationTests.Compiler>
+/// <summary>The simulation of mirrors, against mutants of the state and its mirror.</summary>
+public sealed class MirrorMutationTests(MirrorMutationTests.Compiler compiler, ITestOutputHelper output)
+    : MutationClaims(compiler.Instance, MirrorMutations.All, TestCounts.Of("mutation.seeds"), output), IClassFixture<MirrorMutationTests.Compiler>
 {
-    private readonly Compiler _compiler;
-    private readonly ITestOutputHelper _output;
-
-    public MirrorMutationTests(Compiler compiler, ITestOutputHelper output) => (_compiler, _output) = (compiler, output);
-
     /// <summary>The names of all mutations.</summary>
     public static TheoryData<string> All => [.. MirrorMutations.All.Select(mutation => mutation.Name)];
 
     [Fact]
     public void There_are_at_least_eight_mutations_of_the_mirror() => Assert.True(MirrorMutations.All.Count >= 8);
 
-    [Fact]
-    public void The_original_passes_every_seed_that_mutants_run()
-    {
-        (ulong seed, string? failure) = MutantRunner.FirstFailure(_compiler.Instance, null);
-        Assert.True(failure is null, $"seed {seed}: {failure}");
-    }
-
     [Theory]
     [MemberData(nameof(All))]
     public void A_mutant_is_caught(string name)
     {
-        Mutation mutation = MirrorMutations.All.Single(mutation => mutation.Name == name);
-        (ulong seed, string? failure) = MutantRunner.FirstFailure(_compiler.Instance, mutation);
-        Assert.True(failure is not null, $"'{mutation.Name}' passes {MutantRunner.Seeds} seeds: nothing depends on that rule, or no invariant watches it");
-        _output.WriteLine($"seed {seed}: {failure}");
+        Catch(name);
+        TestCounts.Reached("mutation.seeds (mutants of the mirror caught within them)", 1);
     }
 
     /// <summary>Parses the sources once for all tests of the class.</summary>

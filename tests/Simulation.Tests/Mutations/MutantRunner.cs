@@ -1,21 +1,16 @@
 using System.Runtime.Loader;
-using Appliance.Tests.Shared;
 
 namespace Appliance.Tests.Simulation.Mutations;
 
 /// <summary>Runs mutants over many seeds on all processors.</summary>
 internal static class MutantRunner
 {
-    /// <summary>Seeds that a mutant is given (<c>mutation.seeds</c>).</summary>
-    internal static int Seeds => TestCounts.Of("mutation.seeds");
-
-    /// <summary>The first seed that fails, and why; null when all pass.</summary>
-    internal static (ulong Seed, string? Failure) FirstFailure(MutantCompiler compiler, Mutation? mutation, int? most = null)
+    /// <summary>The first seed of so many that fails, and why; null when all pass.</summary>
+    internal static (ulong Seed, string? Failure) FirstFailure(MutantCompiler compiler, Mutation? mutation, int seeds)
     {
         Func<ulong, string, string?> run = compiler.Load(mutation, out AssemblyLoadContext context);
         (ulong Seed, string? Failure) first = (ulong.MaxValue, null);
         string kind = mutation?.Kind?.ToString() ?? "";
-        int seeds = most ?? Seeds;
         Lock merging = new();
         long next = 0;
         Parallel.For(0, Environment.ProcessorCount, _ =>
