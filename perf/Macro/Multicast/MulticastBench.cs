@@ -105,13 +105,13 @@ internal sealed class MulticastBench : IDisposable
         return (ProcessorSeconds() - before) / time.TotalSeconds / _processes.Length * 100;
     }
 
-    /// <summary>Fails when the packets really dropped differ from what was asked for by more than a fifth, or by what chance explains (four deviations).</summary>
+    /// <summary>Fails when the packets really dropped differ from what was asked for by more than a fifth, or by what chance explains (five deviations).</summary>
     internal void AssertLosses()
     {
         foreach ((double percent, (long seen, long dropped)) in _losses)
         {
             double asked = seen * percent / 100;
-            if (Math.Abs(dropped - asked) > Math.Max(asked / 5, 4 * Math.Sqrt(asked)))
+            if (Math.Abs(dropped - asked) > Math.Max(asked / 5, 5 * Math.Sqrt(asked)))
                 throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"{percent} % loss was asked for, {dropped} of {seen} packets were dropped"));
         }
     }

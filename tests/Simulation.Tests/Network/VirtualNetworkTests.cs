@@ -1,3 +1,4 @@
+using Appliance.Tests.Shared;
 using Appliance.Tests.Simulation.Kernel;
 
 namespace Appliance.Tests.Simulation.Network;
@@ -16,7 +17,7 @@ public sealed class VirtualNetworkTests
         VirtualNetwork network = Make();
         network.Link(0, 1).Loss = loss;
         for (int i = 0; i < 20_000; i++) network.SendToGroup(0, new byte[100], 100, SocketKind.Group);
-        Assert.InRange(network.Counters.Lost, 20_000 * loss * 0.9, 20_000 * loss * 1.1);
+        Chance.Explains(loss, 20_000, network.Counters.Lost, "datagrams were lost");
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using Appliance.Tests.Shared;
 using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.Systems.Harness;
@@ -13,8 +14,7 @@ internal static class LossAssert
         foreach ((string to, _, long seen, long dropped) in losses.Where(loss => loss.To != primary))
         {
             Assert.True(seen > 1000, $"only {seen} packets passed towards {to}");
-            double measured = 100.0 * dropped / seen, noise = 300 * Math.Sqrt(percent / 100 / seen); // three standard deviations of a fair coin
-            Assert.True(Math.Abs(measured - percent) <= Math.Max(percent / 5, noise), $"towards {to} {measured:F3} % of {seen} packets were dropped; {percent} % was asked for");
+            Chance.Explains(percent / 100, seen, dropped, $"packets towards {to} were dropped", allowed: 0.2);
         }
         Assert.True(lab.Primary.Metric("appliance_multicast_repairs_sent_total") > 0, "nothing was repaired");
     }
