@@ -1,3 +1,4 @@
+using Appliance.Interop;
 using Appliance.Multicast;
 
 namespace Appliance.Lab;
@@ -25,23 +26,9 @@ internal sealed class LabDirectory : IDisposable
         string root = Root();
         Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string path = System.IO.Path.Combine(root, name);
-        DateTime deadline = DateTime.UtcNow + Patience;
-        while (true)
-        {
-            try
-            {
-                var held = new FileStream($"{path}.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
-                return new LabDirectory(path, held);
-            }
-            catch (IOException) when (DateTime.UtcNow < deadline)
-            {
-                Thread.Sleep(20);
-            }
-            catch (IOException)
-            {
-                throw new LabException($"another command has held laboratory '{name}' for {Patience.TotalSeconds:0} s");
-            }
-        }
+        FileStream? held = null;
+        if (Polling.Until(Patience, () => (held = TryLock($"{path}.lock")) is not null)) return new LabDirectory(path, held!);
+        throw new LabException($"another command has held laboratory '{name}' for {Patience.TotalSeconds:0} s");
     }
 
     /// <summary>Makes it.</summary>
@@ -58,6 +45,18 @@ internal sealed class LabDirectory : IDisposable
     {
         if (!Directory.Exists(Path)) File.Delete($"{Path}.lock");
         _lock.Dispose();
+    }
+
+    private static FileStream? TryLock(string path)
+    {
+        try
+        {
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException)
+        {
+            return null;
+        }
     }
 
     private static string Root() => Environment.IsPrivilegedProcess ? "/run/appliance-lab"

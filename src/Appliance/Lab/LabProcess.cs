@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
+using Appliance.Interop;
 
 namespace Appliance.Lab;
 
@@ -53,21 +54,12 @@ internal sealed record LabProcess(int Id, long StartTicks)
         if (!WaitForEnd(TimeSpan.FromSeconds(10))) throw new LabException($"process {Id} does not end");
     }
 
-    private bool WaitForEnd(TimeSpan patience)
-    {
-        long deadline = Stopwatch.GetTimestamp() + (long)(patience.TotalSeconds * Stopwatch.Frequency);
-        while (IsAlive)
-        {
-            if (Stopwatch.GetTimestamp() > deadline) return false;
-            Thread.Sleep(5);
-        }
-        return true;
-    }
+    private bool WaitForEnd(TimeSpan patience) => Polling.Until(patience, () => !IsAlive);
 
     private void Signal(int signal)
     {
         if (!IsAlive) return; // never somebody else's process
-        if (Interop.Signals.Send(Id, signal) != 0 && IsAlive) throw new LabException($"process {Id} cannot be signalled: errno {Marshal.GetLastPInvokeError()}");
+        if (Signals.Send(Id, signal) != 0 && IsAlive) throw new LabException($"process {Id} cannot be signalled: errno {Marshal.GetLastPInvokeError()}");
     }
 
     private static (char State, long StartTicks)? ReadStat(int id)

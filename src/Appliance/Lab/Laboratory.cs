@@ -4,6 +4,7 @@ using Appliance.Cluster.Failover;
 using Appliance.Cluster.Guard;
 using Appliance.Commands;
 using Appliance.Configuration;
+using Appliance.Interop;
 using Appliance.Lab.Backend;
 
 namespace Appliance.Lab;
@@ -308,12 +309,15 @@ internal sealed class Laboratory : IDisposable
 
     private async Task AwaitBackendAsync()
     {
-        DateTime deadline = DateTime.UtcNow + StartPatience;
-        while (LastLines(BackendLog) is var last && !last.EndsWith(LabBackend.Ready, StringComparison.Ordinal))
+        string last = "";
+        bool serves = await Polling.UntilAsync(StartPatience, () =>
         {
-            if (State.Backend?.IsAlive != true || DateTime.UtcNow > deadline) throw new LabException($"the backend does not serve: {last}");
-            await Task.Delay(20).ConfigureAwait(false);
-        }
+            bool isAlive = State.Backend?.IsAlive == true;
+            last = LastLines(BackendLog);
+            bool isReady = last.EndsWith(LabBackend.Ready, StringComparison.Ordinal);
+            return isReady || isAlive ? Task.FromResult(isReady) : throw new LabException($"the backend does not serve: {last}");
+        }).ConfigureAwait(false);
+        if (!serves) throw new LabException($"the backend does not serve after {StartPatience.TotalSeconds:0} s: {last}");
     }
 
     private void StartReorderer()
@@ -333,15 +337,13 @@ internal sealed class Laboratory : IDisposable
 
     private async Task AwaitAsync(string id, Func<NodeStatus, bool> condition, string what)
     {
-        DateTime deadline = DateTime.UtcNow + StartPatience;
-        while (true)
+        bool came = await Polling.UntilAsync(StartPatience, async () =>
         {
             LabNode node = State.Node(id);
             if (node.Process?.IsAlive != true) throw new LabException($"node '{id}' ended: {LastLines(node.Log)}");
-            if (await TryGetStatusAsync(node).ConfigureAwait(false) is { } status && condition(status)) return;
-            if (DateTime.UtcNow > deadline) throw new LabException($"node '{id}' is not {what} after {StartPatience.TotalSeconds:0} s: {LastLines(node.Log)}");
-            await Task.Delay(20).ConfigureAwait(false);
-        }
+            return await TryGetStatusAsync(node).ConfigureAwait(false) is { } status && condition(status);
+        }).ConfigureAwait(false);
+        if (!came) throw new LabException($"node '{id}' is not {what} after {StartPatience.TotalSeconds:0} s: {LastLines(State.Node(id).Log)}");
     }
 
     private LabProcess Running(string node) => State.Node(node).Process is { IsAlive: true } process ? process : throw new LabException($"node '{node}' is down: 'appliance lab start {node}' starts it");
