@@ -1,5 +1,6 @@
 using System.Globalization;
 using Appliance.Admin;
+using Appliance.Interop;
 using Appliance.Lab;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
@@ -9,7 +10,7 @@ namespace Appliance.Drills;
 /// <summary>A drill in a laboratory: breaks the primary of a service under real sessions, measures, mends, and waits until the broken node is a secondary again. Other commands on the laboratory come between its steps.</summary>
 internal sealed class LabDrill
 {
-    private static readonly TimeSpan Warm = TimeSpan.FromMilliseconds(300), Settle = TimeSpan.FromMilliseconds(700), Look = TimeSpan.FromMilliseconds(50), TakeoverPatience = TimeSpan.FromSeconds(20), ReturnPatience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Settle = TimeSpan.FromMilliseconds(700), Look = TimeSpan.FromMilliseconds(50), TakeoverPatience = TimeSpan.FromSeconds(20), ReturnPatience = TimeSpan.FromSeconds(60);
     private readonly string _name;
     private readonly string _service;
     private readonly DrillFault _fault;
@@ -56,7 +57,6 @@ internal sealed class LabDrill
         var round = new DrillRound { Round = number, Primary = service.Primary };
         using ProberProcess prober = await ProberProcess.StartAsync(before.Client.Namespace, [.. service.Listeners.Where(static door => door.Type != "tls").Select(door => new ProbeTarget(door.Name, door.Type, service.Address, door.Port))]).ConfigureAwait(false);
         ulong term = (await LookAsync(service.Primary).ConfigureAwait(false))?.Term ?? 0;
-        await Task.Delay(Warm).ConfigureAwait(false);
         round = round with { Load = Load() };
         Timestamp from = EventLoop.ReadClock();
         string? successor;
@@ -66,7 +66,7 @@ internal sealed class LabDrill
             await WithAsync(lab => BreakAsync(lab, service.Primary, before)).ConfigureAwait(false);
             successor = await AwaitSuccessorAsync(service.Primary, term).ConfigureAwait(false);
             Timestamp until = EventLoop.ReadClock() + Settle;
-            await Task.Delay(Settle).ConfigureAwait(false); // sessions find the new primary; what the repair disturbs is not measured
+            await Task.Delay(Settle).ConfigureAwait(false); // the measurement goes on: sessions find the new primary; what the repair disturbs is not measured
             await WithAsync(lab => MendAsync(lab, service.Primary)).ConfigureAwait(false);
             mended = true;
             bool returned = await AwaitReturnAsync(service.Primary).ConfigureAwait(false);
@@ -110,35 +110,25 @@ internal sealed class LabDrill
 
     private async Task<string?> AwaitSuccessorAsync(string broken, ulong term)
     {
-        Timestamp limit = EventLoop.ReadClock() + TakeoverPatience;
-        while (EventLoop.ReadClock() < limit)
+        string? successor = null;
+        await Polling.UntilAsync(TakeoverPatience, async () =>
         {
-            foreach ((LabNode node, NodeStatus? status) in await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false))
-            {
-                if (node.Id == broken || status?.Services.FirstOrDefault(service => service.Name == _service) is not { Serving: true } service || service.Term <= term) continue;
-                return node.Id;
-            }
-            await Task.Delay(Look).ConfigureAwait(false);
-        }
-        return null;
+            successor = (await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false)).FirstOrDefault(view => view.Node.Id != broken && Service(view.Status) is { Serving: true } service && service.Term > term).Node?.Id;
+            return successor is not null;
+        }, Look).ConfigureAwait(false);
+        return successor;
     }
 
-    private async Task<bool> AwaitReturnAsync(string broken)
-    {
-        Timestamp limit = EventLoop.ReadClock() + ReturnPatience;
-        while (EventLoop.ReadClock() < limit)
-        {
-            if (await LookAsync(broken).ConfigureAwait(false) is { Role: "secondary", Complete: true }) return true;
-            await Task.Delay(Look).ConfigureAwait(false);
-        }
-        return false;
-    }
+    private Task<bool> AwaitReturnAsync(string broken) =>
+        Polling.UntilAsync(ReturnPatience, async () => await LookAsync(broken).ConfigureAwait(false) is { Role: "secondary", Complete: true }, Look);
 
     private async Task<IReadOnlyList<TakeoverStatus>> TakeoversAsync() =>
         [.. (await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false)).SelectMany(static view => view.Status?.Failovers ?? []).Where(takeover => takeover.Service == _service)];
 
     private async Task<ServiceStatus?> LookAsync(string node) =>
-        (await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false)).First(view => view.Node.Id == node).Status?.Services.FirstOrDefault(service => service.Name == _service);
+        Service((await AskAsync(static lab => lab.ViewsAsync()).ConfigureAwait(false)).First(view => view.Node.Id == node).Status);
+
+    private ServiceStatus? Service(NodeStatus? status) => status?.Services.FirstOrDefault(service => service.Name == _service);
 
     private async Task WithAsync(Func<Laboratory, Task> act)
     {

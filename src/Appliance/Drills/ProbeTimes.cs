@@ -8,7 +8,14 @@ internal sealed class ProbeTimes
     /// <summary>Five minutes of a probe each millisecond; what comes later is counted and not kept.</summary>
     private const int Capacity = 300_000;
 
+    /// <summary>So many answers, and nothing of the first connection or the compiler is in the next.</summary>
+    private const int Enough = 20;
+
     private readonly long[] _started = new long[Capacity], _late = new long[Capacity], _succeeded = new long[Capacity];
+    private readonly TaskCompletionSource _running = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes once enough probes were answered that the next show what is usual; any thread.</summary>
+    internal Task Running => _running.Task;
 
     /// <summary>Probes that were started.</summary>
     internal int Started { get; private set; }
@@ -30,7 +37,9 @@ internal sealed class ProbeTimes
     /// <summary>A probe was answered.</summary>
     internal void Succeed(Timestamp now)
     {
-        if (Succeeded < Capacity) _succeeded[Succeeded++] = now.Nanoseconds;
+        if (Succeeded == Capacity) return;
+        _succeeded[Succeeded++] = now.Nanoseconds;
+        if (Succeeded == Enough) _running.SetResult();
     }
 
     /// <summary>A probe was refused.</summary>

@@ -8,20 +8,20 @@ using Appliance.Multicast.Transport;
 namespace Appliance.Drills;
 
 /// <summary>
-/// The clients of a drill, in a process and a network namespace of their own. Says <see cref="Ready"/> once every session runs; ends with the line <c>end FROM UNTIL</c> on its input (microseconds of
+/// The clients of a drill, in a process and a network namespace of their own. Says <see cref="Ready"/> once every session and probe is answered; ends with the line <c>end FROM UNTIL</c> on its input (microseconds of
 /// the boot clock: when the fault was made, when the service had long been back), reads back what was acknowledged, and prints a <see cref="ProbeReport"/>. The end of its input ends it too.
 /// </summary>
 internal sealed class Prober : IDisposable
 {
-    /// <summary>What it prints when every session runs.</summary>
+    /// <summary>What it prints when every session and probe is answered.</summary>
     internal const string Ready = "ready";
 
-    private const int Priority = 5, EnoughPurchases = 20;
+    private const int Priority = 5;
     private static readonly TimeSpan PingInterval = TimeSpan.FromMilliseconds(1), GetInterval = TimeSpan.FromMilliseconds(10), StartPatience = TimeSpan.FromSeconds(20);
     private readonly EventLoop _loop = new();
     private readonly List<(ProbeTarget Target, ConnectProbe Probe)> _probes = [];
     private readonly List<PurchaseSession> _purchases = [];
-    private readonly List<DownloadSession> _downloads = [];
+    private readonly List<DrillSession> _sessions = [];
     private readonly EchoProbe? _echo;
     private readonly Thread _thread;
 
@@ -36,9 +36,10 @@ internal sealed class Prober : IDisposable
                 : new ConnectProbe(_loop, endPoint, "GET /healthz HTTP/1.1\r\nHost: drill\r\nConnection: close\r\n\r\n"u8.ToArray(), "HTTP/1.1 200"u8.ToArray(), GetInterval);
             _loop.Add(probe);
             _probes.Add((target, probe));
-            if (isResp) _purchases.Add(new PurchaseSession(endPoint, string.Create(CultureInfo.InvariantCulture, $"cart:drill:{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}:{target.Name}:")));
-            else _downloads.Add(new DownloadSession(endPoint, "/big"));
+            if (isResp) _purchases.Add(new(endPoint, string.Create(CultureInfo.InvariantCulture, $"cart:drill:{DateTimeOffset.UtcNow.ToUnixTimeMilliseconds()}:{target.Name}:")));
+            else _sessions.Add(new DownloadSession(endPoint, "/big"));
         }
+        _sessions.AddRange(_purchases);
         if (targets.Count > 0) _echo = EchoProbe.TryStart(_loop, IPAddress.Parse(targets[0].Address), PingInterval);
         _thread = new Thread(Turn) { Name = "probes", IsBackground = true };
     }
@@ -67,33 +68,25 @@ internal sealed class Prober : IDisposable
 
     private void Start()
     {
-        foreach (PurchaseSession session in _purchases) session.Start();
-        foreach (DownloadSession session in _downloads) session.Start();
+        foreach (DrillSession session in _sessions) session.Start();
         _thread.Start();
-        Timestamp limit = EventLoop.ReadClock() + StartPatience;
-        while (_purchases.Any(static session => session.Acknowledged < EnoughPurchases) || _downloads.Any(static session => session.Bytes == 0))
-        {
-            if (EventLoop.ReadClock() > limit) throw new Commands.CommandException("the service does not answer its clients before the drill: nothing was broken");
-            Thread.Sleep(PingInterval);
-        }
+        Task[] running = [.. _sessions.Select(static session => session.Times.Running), .. _probes.Select(static probed => probed.Probe.Times.Running)];
+        if (!Task.WaitAll(running, StartPatience)) throw new Commands.CommandException("the service does not answer its clients before the drill: nothing was broken");
     }
 
     private ProbeReport End(Timestamp from, Timestamp until)
     {
-        foreach (PurchaseSession session in _purchases) session.End();
-        foreach (DownloadSession session in _downloads) session.End();
+        foreach (DrillSession session in _sessions) session.End();
         _loop.RequestStop();
         _thread.Join();
         int lost = _purchases.Sum(static session => session.CountLost());
-        int survived = _purchases.Count(session => session.Reconnected == 0 && session.Times.LongestGap(from, until) is not null)
-            + _downloads.Count(session => session.Broken == 0 && session.Times.LongestGap(from, until) is not null);
         return new ProbeReport(
             [.. _probes.Select(probed => new ListenerGap(probed.Target.Name, probed.Target.Type, GapReport.Of(probed.Probe.Times.LongestGap(from, until)), probed.Probe.Times.Started, probed.Probe.Times.Succeeded, probed.Probe.Times.Refused))],
             GapReport.Of(_echo?.Times.LongestGap(from, until)),
             _purchases.Sum(static session => session.Acknowledged), lost, _purchases.Sum(static session => session.Refused), _purchases.Sum(static session => session.Unknown),
-            _purchases.Count + _downloads.Count,
-            _purchases.Count(static session => session.Resumed > 0) + _downloads.Count(static session => session.Resumed > 0),
-            survived);
+            _sessions.Count,
+            _sessions.Count(static session => session.Resumed > 0),
+            _sessions.Count(session => session.Survived && session.Times.LongestGap(from, until) is not null));
     }
 
     private void Turn()

@@ -8,57 +8,34 @@ using Appliance.Multicast.Transport;
 namespace Appliance.Drills;
 
 /// <summary>
-/// A client that buys: one standing connection, one write of class purchase after the other, each awaited. When the connection breaks or falls silent it connects anew and goes on, as any client library
-/// would. It remembers what was acknowledged, and reads all of it back at the end. One thread, its own.
+/// A client that buys: one standing connection, one write of class purchase after the other, each awaited. It remembers what was acknowledged, and reads all
+/// of it back at the end.
 /// </summary>
-internal sealed class PurchaseSession
+internal sealed class PurchaseSession : DrillSession
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(1);
-    private const int AnswerMilliseconds = 1500, ConnectMilliseconds = 100; // ack-timeout is one second: what is answered with "unknown" is no silence
-    private readonly IPEndPoint _target;
+    private const int AnswerMilliseconds = 1500; // ack-timeout is one second: what is answered with "unknown" is no silence
     private readonly string _prefix;
     private readonly List<int> _acknowledged = [];
     private readonly byte[] _buffer = new byte[4096];
-    private readonly Thread _thread;
-    private volatile bool _ending;
-    private volatile int _count;
     private Socket? _socket;
-    private int _next;
+    private int _next, _reconnected;
 
     /// <param name="target">The service.</param>
     /// <param name="prefix">Of the keys, which no other drill uses.</param>
-    internal PurchaseSession(IPEndPoint target, string prefix)
-    {
-        (_target, _prefix) = (target, prefix);
-        _thread = new Thread(Run) { Name = "purchases", IsBackground = true };
-    }
+    internal PurchaseSession(IPEndPoint target, string prefix) : base(target, AnswerMilliseconds, "purchases") => _prefix = prefix;
 
-    /// <summary>Writes that were acknowledged so far; any thread.</summary>
-    internal int Acknowledged => _count;
+    /// <inheritdoc/>
+    internal override bool Survived => _reconnected == 0;
+
+    /// <summary>Writes that were acknowledged, once the session has ended.</summary>
+    internal int Acknowledged => _acknowledged.Count;
 
     /// <summary>Writes with an error for an answer: nothing was promised.</summary>
     internal int Refused { get; private set; }
 
     /// <summary>Writes that the connection did not outlive: they may be there, or not.</summary>
     internal int Unknown { get; private set; }
-
-    /// <summary>Connections after the first.</summary>
-    internal int Reconnected { get; private set; }
-
-    /// <summary>Times that the session went on with an acknowledged write behind a break.</summary>
-    internal int Resumed { get; private set; }
-
-    /// <summary>When the session last got an acknowledgement before its longest interruption, and the next one.</summary>
-    internal ProbeTimes Times { get; } = new();
-
-    internal void Start() => _thread.Start();
-
-    /// <summary>Ends writing; the thread has ended when this returns.</summary>
-    internal void End()
-    {
-        _ending = true;
-        _thread.Join();
-    }
 
     /// <summary>Reads everything back that was acknowledged, and removes it.</summary>
     /// <returns>How much of it is not there as it was written.</returns>
@@ -80,24 +57,21 @@ internal sealed class PurchaseSession
 
     private string KeyOf(int number) => string.Create(CultureInfo.InvariantCulture, $"{_prefix}{number}");
 
-    private void Run()
+    /// <inheritdoc/>
+    protected override void Run()
     {
-        bool broken = false;
         Timestamp due = EventLoop.ReadClock();
-        while (!_ending)
+        while (!IsEnding)
         {
             try
             {
                 bool isNew = _socket is null;
                 string answer = Call("HSET", KeyOf(_next), "item:sku", ValueOf(_next));
-                if (isNew && broken) Reconnected++;
+                if (isNew && IsBroken) _reconnected++;
                 if (answer == ":1")
                 {
-                    Times.Succeed(EventLoop.ReadClock());
                     _acknowledged.Add(_next);
-                    _count++;
-                    if (broken) Resumed++;
-                    broken = false;
+                    OnAnswer();
                 }
                 else
                 {
@@ -112,7 +86,7 @@ internal sealed class PurchaseSession
                     Unknown++;
                     _next++; // whether this one is there nobody knows
                 }
-                broken = true;
+                OnBreak();
                 Disconnect();
             }
             due += Interval;
@@ -167,6 +141,4 @@ internal sealed class PurchaseSession
             if (bytes >= line + 2 + length + 2) return Encoding.ASCII.GetString(reply.Slice(line + 2, length));
         }
     }
-
-    private Socket Connect() => Connecting.To(_target, ConnectMilliseconds, AnswerMilliseconds);
 }
