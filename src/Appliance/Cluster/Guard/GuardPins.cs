@@ -17,6 +17,7 @@ namespace Appliance.Cluster.Guard;
 internal sealed class GuardPins : IDisposable
 {
     private const string DefaultMount = "/sys/fs/bpf";
+    private static readonly TimeSpan ForkPatience = TimeSpan.FromSeconds(1);
     private readonly SafeFileHandle _lock;
     private readonly string _namespace = NamespaceInode();
 
@@ -62,7 +63,11 @@ internal sealed class GuardPins : IDisposable
     {
         string mountPoint = MountPoint(pinPath);
         if (wasMounted || pinPath != mountPoint) _ = KernelObjects.RemoveDirectory(pinPath);
-        if (!wasMounted && KernelObjects.UnmountIdle(mountPoint) >= 0 && mountPoint != DefaultMount) _ = KernelObjects.RemoveDirectory(mountPoint);
+        if (wasMounted) return;
+        // A child that another thread makes shares the descriptor of the directory until its exec: EBUSY for that moment.
+        int result = 0;
+        _ = Polling.Until(ForkPatience, () => (result = KernelObjects.UnmountIdle(mountPoint)) != -Errno.Busy);
+        if (result >= 0 && mountPoint != DefaultMount) _ = KernelObjects.RemoveDirectory(mountPoint);
     }
 
     /// <summary>Whether a bpffs is at the path, lasts, and takes this process's pins; null when all is well, otherwise one sentence.</summary>

@@ -261,6 +261,39 @@ public sealed class Installing_the_guard
         Assert.Equal([place.Directory], Directory.GetDirectories(place.Options.PinPath));  // the bpffs of an installed guard stays
     }
 
+    [RootFact]
+    public void The_bpffs_of_a_trial_goes_although_other_threads_start_processes()
+    {
+        const int rounds = 1000; // one of a hundred meets such a child
+        using var place = new GuardPlace(GuardAttachment.Automatic);
+        bool stop = false;
+        var starting = new Thread(() =>
+        {
+            while (!Volatile.Read(ref stop)) TestNamespace.Command("true"); // between fork and exec it shares every descriptor
+        });
+        starting.Start();
+        int left = 0;
+        for (int round = 0; round < rounds; round++)
+        {
+            using (GuardPins pins = GuardPins.Open(place.Options)) pins.RemoveAll();
+            GuardPins.GiveBack(place.Options.PinPath, wasMounted: false);
+            if (Directory.Exists(place.Options.PinPath)) left++;
+            place.Dispose();
+        }
+        Volatile.Write(ref stop, true);
+        starting.Join();
+        Assert.Equal(0, left);
+    }
+
+    [RootFact]
+    public void The_bpffs_of_a_trial_stays_while_another_guard_uses_it()
+    {
+        using var place = new GuardPlace(GuardAttachment.Automatic);
+        using GuardPins other = GuardPins.Open(place.Options);
+        GuardPins.GiveBack(place.Options.PinPath, wasMounted: false);
+        Assert.True(GuardPins.IsMounted(place.Options.PinPath));
+    }
+
     [RootTheory]
     [InlineData("-net_admin,-sys_admin", "MissingCapability", "CAP_NET_ADMIN")]
     [InlineData("-bpf,-sys_admin", "MissingCapability", "CAP_BPF")]
