@@ -82,7 +82,7 @@ internal sealed class TableScenario : IScenario
         {
             using var table = new StateTable(new StateTableOptions { Hash = hash, MaxBytes = 1L << 30 });
             Fill(table, 60_000);
-            Thread.Sleep(100);
+            Thread.Sleep(100); // the compiler begins so long after the last new method, and says nowhere that it has ended
         }
     }
 

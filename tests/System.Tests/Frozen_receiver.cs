@@ -74,7 +74,7 @@ public sealed class Frozen_receiver
             long start = Stopwatch.GetTimestamp(), lastTime = start, lastWritten = Volatile.Read(ref _written), lastApplied = Applied();
             while (Stopwatch.GetElapsedTime(start) < span)
             {
-                Thread.Sleep(window);
+                Thread.Sleep(window); // of the measurement
                 long now = Stopwatch.GetTimestamp(), written = Volatile.Read(ref _written), applied = Applied();
                 double seconds = Stopwatch.GetElapsedTime(lastTime, now).TotalSeconds;
                 into.Add(new Rates((written - lastWritten) / seconds, (applied - lastApplied) / seconds));

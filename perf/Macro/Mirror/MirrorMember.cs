@@ -4,6 +4,7 @@ using Appliance.Multicast;
 using Appliance.Multicast.Transport;
 using Appliance.Perf.Macro.Multicast;
 using Appliance.State;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Perf.Macro.Mirror;
 
@@ -71,11 +72,8 @@ internal sealed class MirrorMember : IRoundHandler, IStoreObserver, ITermStore, 
     /// <summary>Waits until this node is synchronised and sees so many others that are.</summary>
     internal Answer Meet(int others)
     {
-        for (int i = 0; !Ask(() => _mirror.IsSynchronised && _group.Members.Count(static member => member is { State: MemberState.Live, Synchronised: true }) == others); i++)
-        {
-            if (i == 3000) throw new InvalidOperationException("the members did not meet within 30 s");
-            Thread.Sleep(10);
-        }
+        Until.True("the members have met and are synchronised", TimeSpan.FromSeconds(30),
+            () => Ask(() => _mirror.IsSynchronised && _group.Members.Count(static member => member is { State: MemberState.Live, Synchronised: true }) == others));
         return new Answer();
     }
 

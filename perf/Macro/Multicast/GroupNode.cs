@@ -1,6 +1,7 @@
 using System.Net;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Perf.Macro.Multicast;
 
@@ -39,7 +40,7 @@ internal sealed class GroupNode : IGroupHandler, IRoundHandler, IDisposable
 
     internal Answer Meet(int others)
     {
-        Wait(() => _group.Members.Count(static member => member is { State: MemberState.Live, WaitedFor: true }) == others);
+        Until.True("the members have met", TimeSpan.FromSeconds(10), () => Ask(() => _group.Members.Count(static member => member is { State: MemberState.Live, WaitedFor: true }) == others));
         return new Answer();
     }
 
@@ -180,14 +181,5 @@ internal sealed class GroupNode : IGroupHandler, IRoundHandler, IDisposable
         });
         done.Wait();
         return answer;
-    }
-
-    private void Wait(Func<bool> condition)
-    {
-        for (int i = 0; !Ask(condition); i++)
-        {
-            if (i == 1000) throw new InvalidOperationException("the members did not meet within 10 s");
-            Thread.Sleep(10);
-        }
     }
 }

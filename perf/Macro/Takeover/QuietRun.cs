@@ -49,7 +49,7 @@ internal sealed record QuietRun(TimeSpan DeadAfter, TimeSpan Lasted, int Takeove
         while (Stopwatch.GetElapsedTime(start) < lasting && Terms(lab) == before)
         {
             if (load.Ended) throw new InvalidOperationException("redis-benchmark ended: the machine is not loaded");
-            Thread.Sleep(LookEvery);
+            Thread.Sleep(LookEvery); // this is the measurement: whether nothing happens cannot be awaited
         }
         TimeSpan lasted = Stopwatch.GetElapsedTime(start);
         (TimeSpan late, long over) = witness.End();

@@ -7,6 +7,7 @@ using System.Security.Authentication;
 using System.Text.RegularExpressions;
 using Appliance.Lab;
 using Appliance.Perf.Macro.Redis;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Perf.Macro.Tls;
 
@@ -189,20 +190,8 @@ internal sealed partial class TlsScenario : IScenario
 
                 """));
             Process process = Process.Start(new ProcessStartInfo("/usr/sbin/haproxy", ["-db", "-f", file]) { RedirectStandardInput = true })!;
-            for (int attempt = 0; attempt < 200; attempt++)
-            {
-                using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                try
-                {
-                    probe.Connect(IPAddress.Loopback, port);
-                    return new Side("HAProxy", port, process);
-                }
-                catch (SocketException)
-                {
-                    Thread.Sleep(20);
-                }
-            }
-            throw new InvalidOperationException("HAProxy does not start");
+            Until.Accepts("haproxy", port, TimeSpan.FromSeconds(20));
+            return new Side("HAProxy", port, process);
         }
 
         public void Dispose()

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 
 namespace Appliance.Tests.Shared.Laboratories;
 
@@ -15,4 +17,19 @@ internal static class Until
             Thread.Sleep(10);
         }
     }
+
+    /// <summary>Waits until a program on this host accepts connections.</summary>
+    public static void Accepts(string program, int port, TimeSpan limit) => True($"{program} accepts connections at port {port}", limit, () =>
+    {
+        using Socket probe = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            probe.Connect(IPAddress.Loopback, port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    });
 }

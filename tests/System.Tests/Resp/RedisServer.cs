@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.Compatibility.Resp;
 
@@ -18,20 +19,7 @@ internal sealed class RedisServer : IDisposable
         _process = Process.Start(start)!;
         _process.OutputDataReceived += static (_, _) => { };
         _process.BeginOutputReadLine();
-        Stopwatch waited = Stopwatch.StartNew();
-        while (true)
-        {
-            using TcpClient probe = new();
-            try
-            {
-                probe.Connect(IPAddress.Loopback, Port);
-                return;
-            }
-            catch (SocketException) when (waited.Elapsed < TimeSpan.FromSeconds(20) && !_process.HasExited)
-            {
-                Thread.Sleep(20);
-            }
-        }
+        Until.Accepts("redis-server", Port, TimeSpan.FromSeconds(20));
     }
 
     internal int Port { get; }

@@ -30,7 +30,7 @@ internal static class GuardHolderProgram
             while (!Volatile.Read(ref stop))
             {
                 guard.Renew(0, EventLoop.ReadClock() + lease);
-                Thread.Sleep(lease / 10);
+                Thread.Sleep(lease / 10); // the interval of renewals
             }
         });
         renewing.Start();

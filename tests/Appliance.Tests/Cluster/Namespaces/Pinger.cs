@@ -89,7 +89,7 @@ internal sealed class Pinger : IDisposable
             {
                 // EHOSTUNREACH: nobody answers for the address. The request counts as sent and stays unanswered.
             }
-            Thread.Sleep(1);
+            Thread.Sleep(1);                                                     // the interval
         }
     }
 

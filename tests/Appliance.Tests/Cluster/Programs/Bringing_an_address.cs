@@ -1,6 +1,7 @@
 using System.Net;
 using Appliance.Cluster.Programs;
 using Appliance.Tests.Shared;
+using Appliance.Tests.Shared.Laboratories;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Appliance.Tests.Cluster.Programs;
@@ -31,11 +32,11 @@ public sealed class Bringing_an_address : IDisposable
     {
         await using AddressHook hook = Hook();
         hook.Ask(Script("""test -e "$(dirname "$0")/works" || { echo no permission; exit 3; }"""), Limit, "primary", 7);
-        await UntilAsync(() => hook.Failed >= 3);
+        Until.True("it is tried three times", Limit, () => hook.Failed >= 3);
         Assert.Equal("service shop: the address command has not done its work for 192.0.2.9 (primary): it ended with 3: no permission; it is tried again", hook.Trouble);
 
         File.WriteAllText(_directory.File("works"), "");
-        await UntilAsync(() => hook.Trouble is null);
+        Until.True("there is no trouble", Limit, () => hook.Trouble is null);
         long failed = hook.Failed;
         Assert.Equal(failed, hook.Failed);
     }
@@ -46,11 +47,11 @@ public sealed class Bringing_an_address : IDisposable
         AddressHook hook = Hook();
         IReadOnlyList<string> command = Script("""echo "$1 $3" >> "$(dirname "$0")/told"; test "$1" = secondary || exec sleep 1000""");
         hook.Ask(command, TimeSpan.FromMilliseconds(200), "primary", 7);
-        await UntilAsync(() => hook.Failed >= 1);
+        Until.True("it fails", Limit, () => hook.Failed >= 1);
         Assert.Contains("no end within 200 ms", hook.Trouble);
 
         hook.Ask(command, Limit, "secondary", 8);
-        await UntilAsync(() => hook.Trouble is null);
+        Until.True("there is no trouble", Limit, () => hook.Trouble is null);
         await hook.DisposeAsync();
 
         string[] told = File.ReadAllLines(_directory.File("told"));
@@ -65,7 +66,7 @@ public sealed class Bringing_an_address : IDisposable
         IReadOnlyList<string> command = Script("""echo "$1 $3" >> "$(dirname "$0")/told"; test "$3" != 1 || read -r _ < "$(dirname "$0")/gate" """);
         Assert.Equal(0, System.Diagnostics.Process.Start("mkfifo", ["-m", "666", _directory.File("gate")]) is { } made && made.WaitForExit(10_000) ? made.ExitCode : -1);
         hook.Ask(command, Limit, "primary", 1);
-        await UntilAsync(() => File.Exists(_directory.File("told")));
+        Until.True("the first is told", Limit, () => File.Exists(_directory.File("told")));
         for (ulong term = 2; term <= 9; term++) hook.Ask(command, Limit, term % 2 == 0 ? "secondary" : "primary", term);
         await using (FileStream gate = new(_directory.File("gate"), FileMode.Open, FileAccess.ReadWrite))
         {
@@ -78,16 +79,6 @@ public sealed class Bringing_an_address : IDisposable
     }
 
     private static AddressHook Hook() => new(new ProgramRunner("nobody"), "shop", IPAddress.Parse("192.0.2.9"), NullLogger.Instance, NoPause);
-
-    private static async Task UntilAsync(Func<bool> condition)
-    {
-        DateTime deadline = DateTime.UtcNow + Limit;
-        while (!condition())
-        {
-            Assert.True(DateTime.UtcNow < deadline, "it does not come about");
-            await Task.Delay(5);
-        }
-    }
 
     private IReadOnlyList<string> Script(string script, params string[] arguments)
     {
