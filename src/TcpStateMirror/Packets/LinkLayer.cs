@@ -48,13 +48,19 @@ internal static class LinkLayer
 
     private static PacketVerdict ByEtherType(ushort type, ReadOnlySpan<byte> payload, out ReadOnlySpan<byte> datagram)
     {
+        // Cooked captures leave tags in the payload. A hostile file may consist of nothing else: no recursion.
+        while (type is EtherTypes.Vlan or EtherTypes.ProviderVlan or EtherTypes.OldProviderVlan && payload.Length >= 4)
+        {
+            type = BinaryPrimitives.ReadUInt16BigEndian(payload[2..]);
+            payload = payload[4..];
+        }
         datagram = payload;
         switch (type)
         {
             case EtherTypes.IPv4 or EtherTypes.IPv6:
                 return payload.IsEmpty ? PacketVerdict.TruncatedIp : PacketVerdict.Segment;
-            case EtherTypes.Vlan or EtherTypes.ProviderVlan or EtherTypes.OldProviderVlan: // cooked captures leave tags in the payload
-                return payload.Length < 4 ? PacketVerdict.TruncatedLink : ByEtherType(BinaryPrimitives.ReadUInt16BigEndian(payload[2..]), payload[4..], out datagram);
+            case EtherTypes.Vlan or EtherTypes.ProviderVlan or EtherTypes.OldProviderVlan:
+                return PacketVerdict.TruncatedLink;
             case EtherTypes.PppoeSession:
                 return payload.Length < PppoeBytes ? PacketVerdict.TruncatedLink : Ppp(payload[PppoeBytes..], out datagram);
             case EtherTypes.Mpls:

@@ -79,6 +79,14 @@ public sealed class Any_bytes
     }
 
     [Fact]
+    public void The_longest_frame_of_a_file_with_tags_alone()
+    {
+        byte[] tags = new byte[16 << 20];
+        for (int i = 0; i < tags.Length; i += 2) tags[i] = 0x81;
+        foreach (LinkType link in new[] { LinkType.Ethernet, LinkType.LinuxCooked, LinkType.LinuxCooked2 }) Assert.Equal(PacketVerdict.TruncatedLink, LinkLayer.Strip(link, tags, out _));
+    }
+
+    [Fact]
     public void A_packet_in_steady_state_allocates_nothing()
     {
         byte[][] frames = [.. Originals.Where(static frame => frame.Length < 90)];
