@@ -20,22 +20,15 @@ internal readonly ref struct EthernetView
     private readonly ReadOnlySpan<byte> _bytes;
     private readonly int _payload;
 
-    private EthernetView(ReadOnlySpan<byte> bytes, ushort etherType, int payload, int tags)
+    private EthernetView(ReadOnlySpan<byte> bytes, ushort etherType, int payload)
     {
         _bytes = bytes;
         _payload = payload;
         EtherType = etherType;
-        Tags = tags;
     }
 
     /// <summary>What the payload is; 0 when it is an 802.3 frame without SNAP.</summary>
     public ushort EtherType { get; }
-
-    /// <summary>How many VLAN tags there are.</summary>
-    public int Tags { get; }
-
-    /// <summary>The outermost VLAN's id, 1 to 4094; 0 without a tag.</summary>
-    public int OuterVlan => Tags == 0 ? 0 : BinaryPrimitives.ReadUInt16BigEndian(_bytes[(AddressesBytes + TypeBytes)..]) & 0xfff;
 
     /// <summary>What stands behind the link header.</summary>
     public ReadOnlySpan<byte> Payload => _bytes[_payload..];
@@ -53,7 +46,7 @@ internal readonly ref struct EthernetView
             {
                 offset += TypeBytes;
                 if (type < SmallestEtherType) type = SnapType(bytes[offset..], ref offset);
-                view = new EthernetView(bytes, type, offset, tags);
+                view = new EthernetView(bytes, type, offset);
                 return true;
             }
             tags++;

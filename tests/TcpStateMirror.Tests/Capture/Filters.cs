@@ -50,6 +50,17 @@ public sealed class Filters
         Assert.False(CaptureFilter.Everything.Matches(Frames.IPv4(Frames.Client, Frames.Server, new byte[8], protocol: 17)));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("portrange 443-80")]
+    [InlineData("port https")]
+    [InlineData("dst and src net 192.0.2.0/24 or port redis or port ssh or port https")]
+    [InlineData("tcp[tcpflags] & (tcp-ack|tcp-urg) != 0")]
+    [InlineData("net 192.0.2.1 mask 255.255.255.255")]
+    [InlineData("net 0.0.0.0 mask 0.0.0.0")]
+    public void Match_what_they_say(string expression) =>
+        Assert.True(CaptureFilter.Compile(expression).Matches(Frames.Datagram(Frames.Client, Frames.Server, 40000, 443, 1, 1, TcpFlags.Ack)));
+
     [Fact]
     public void Take_long_lists()
     {
@@ -70,6 +81,22 @@ public sealed class Filters
     [InlineData("port 80)", "not expected")]
     [InlineData("port 80; rm", "a character")]
     [InlineData("tcp[61] = 0", "within the header")]
+    [InlineData("tcp[59:2] = 0", "within the header")]
+    [InlineData("tcp[0 = 0", "a ']' is missing")]
+    [InlineData("tcp[0]", "a comparison is missing before the end")]
+    [InlineData("tcp[0] & (1 = 0", "a ')' is missing")]
+    [InlineData("tcp[0] = 0xzz", "'0xzz' is no number")]
+    [InlineData("tcp[", "'the end' is no number")]
+    [InlineData("net 10.0.0.0 mask", "must follow 'mask'")]
+    [InlineData("net 10.0.0.0 mask ten", "must follow 'mask'")]
+    [InlineData("net 10.0.0.0 mask ::1", "must follow 'mask'")]
+    [InlineData("net 2001:db8:: mask 255.0.0.0", "must follow 'mask'")]
+    [InlineData("net example", "'example' is no network")]
+    [InlineData("host 10.1", "is no address")]
+    [InlineData("net 10.0.0.0/8/8", "prefix length")]
+    [InlineData("portrange 1-2-3", "no range of ports")]
+    [InlineData("port 65536", "is no port")]
+    [InlineData("src or dst", "a host is missing at the end")]
     public void Say_what_is_wrong(string expression, string part) => Assert.Contains(part, Assert.Throws<CaptureException>(() => CaptureFilter.Compile(expression)).Message, StringComparison.Ordinal);
 
     private static IEnumerable<byte[]> MakeDatagrams()
