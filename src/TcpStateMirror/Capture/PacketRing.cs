@@ -58,14 +58,14 @@ public sealed unsafe class PacketRing : IPacketSource
         ArgumentOutOfRangeException.ThrowIfLessThan(megabytes, 2);
         int index = card == "any" ? 0 : PacketRingSocket.IndexOf(card);
         if (index == 0 && card != "any") throw new CaptureException($"there is no interface '{card}' here: 'ip link' lists them, 'any' takes all");
-        int error = PacketRingSocket.Open(out SafeFileHandle socket);
+        int error = PacketSocket.Open(PacketSocket.Cooked, out SafeFileHandle socket);
         if (error == PacketRingSocket.NotPermitted) throw new CaptureException("capturing needs CAP_NET_RAW: run as root, or 'setcap cap_net_raw+ep' the program");
         byte* memory = null;
-        if (error == 0) error = PacketRingSocket.Attach(socket, filter.Program.Instructions);
+        if (error == 0) error = PacketSocket.Attach(socket, filter.Program.Instructions);
         if (error == 0) error = PacketRingSocket.MakeRing(socket, new() { BlockBytes = BlockBytes, Blocks = (uint)megabytes, FrameBytes = FrameBytes, Frames = (uint)megabytes * (BlockBytes / FrameBytes), RetireMilliseconds = RetireMilliseconds });
         if (error == 0) error = PacketRingSocket.Map(socket, (nuint)megabytes * BlockBytes, out memory);
         if (error == 0 && promiscuous && index != 0) error = PacketRingSocket.BePromiscuous(socket, index);
-        if (error == 0) error = PacketRingSocket.Bind(socket, index);
+        if (error == 0) error = PacketSocket.Bind(socket, index, PacketSocket.EveryProtocol);
         if (error == 0) return new PacketRing(socket, memory, (uint)megabytes, mayLoop: index is 0 or LoopbackCard);
         if (memory != null) PacketRingSocket.Unmap(memory, (nuint)megabytes * BlockBytes);
         socket.Dispose();
@@ -90,7 +90,7 @@ public sealed unsafe class PacketRing : IPacketSource
         }
         if (done > 0) return true;
         if (_stopped) return false;
-        int error = PacketRingSocket.Wait(_socket, WaitMilliseconds);
+        int error = PacketSocket.Wait(WaitMilliseconds, _socket);
         return error is 0 or PacketRingSocket.Interrupted ? true : throw new CaptureException($"the interface cannot be captured any longer: errno {error}");
     }
 

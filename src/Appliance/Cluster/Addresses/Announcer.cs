@@ -13,8 +13,8 @@ internal sealed unsafe class Announcer : IDisposable
     private const int SlotBytes = 96;                                             // the largest frame, on whole words
     private readonly SafeFileHandle _socket;
     private readonly byte[] _frames;
-    private readonly PacketSocket.IoVector[] _vectors;
-    private readonly PacketSocket.Message[] _messages;
+    private readonly FrameSocket.IoVector[] _vectors;
+    private readonly FrameSocket.Message[] _messages;
 
     /// <summary>Opens a socket on the link and writes the frames.</summary>
     /// <param name="link">Where the addresses are; when its MAC changes, open another announcer.</param>
@@ -28,8 +28,8 @@ internal sealed unsafe class Announcer : IDisposable
         HardwareAddress own = HardwareAddress.From(link.HardwareAddress);
         int count = addresses.Sum(static address => address.AddressFamily == AddressFamily.InterNetwork ? 2 : 1);
         _frames = GC.AllocateArray<byte>(count * SlotBytes, pinned: true);
-        _vectors = GC.AllocateArray<PacketSocket.IoVector>(count, pinned: true);
-        _messages = GC.AllocateArray<PacketSocket.Message>(count, pinned: true);
+        _vectors = GC.AllocateArray<FrameSocket.IoVector>(count, pinned: true);
+        _messages = GC.AllocateArray<FrameSocket.Message>(count, pinned: true);
         int slot = 0;
         foreach (IPAddress address in addresses)
         {
@@ -41,9 +41,8 @@ internal sealed unsafe class Announcer : IDisposable
             ArpFrame.WriteAnnouncement(Place(slot++, ArpFrame.FrameBytes), own, address, ArpFrame.Request);
             ArpFrame.WriteAnnouncement(Place(slot++, ArpFrame.FrameBytes), own, address, ArpFrame.Reply);
         }
-        int descriptor = PacketSocket.Open(link.Index, 0, []);
-        if (descriptor < 0) throw new NetworkSetupException(-descriptor, $"cannot open a packet socket on {link.Name} to announce addresses: {Errno.Text(descriptor)}{(descriptor == -Errno.NotPermitted ? " (CAP_NET_RAW)" : "")}");
-        _socket = KernelObjects.Own(descriptor);
+        int error = FrameSocket.Open(link.Index, 0, [], out _socket);
+        if (error != 0) throw new NetworkSetupException(error, $"cannot open a packet socket on {link.Name} to announce addresses: {Errno.Text(error)}{(error == Errno.NotPermitted ? " (CAP_NET_RAW)" : "")}");
     }
 
     /// <summary>Frames handed to the link so far.</summary>
@@ -57,11 +56,11 @@ internal sealed unsafe class Announcer : IDisposable
     internal int Announce()
     {
         int error = 0;
-        fixed (PacketSocket.Message* messages = _messages)
+        fixed (FrameSocket.Message* messages = _messages)
         {
             for (int next = 0; next < _messages.Length;)
             {
-                int sent = PacketSocket.Send(_socket, messages + next, _messages.Length - next);
+                int sent = FrameSocket.Send(_socket, messages + next, _messages.Length - next);
                 if (sent == -Errno.Interrupted) continue;
                 if (sent > 0)
                 {
@@ -84,10 +83,10 @@ internal sealed unsafe class Announcer : IDisposable
     {
         // The arrays are pinned for life, so the pointers stay true.
         fixed (byte* frame = &_frames[slot * SlotBytes])
-        fixed (PacketSocket.IoVector* vector = &_vectors[slot])
+        fixed (FrameSocket.IoVector* vector = &_vectors[slot])
         {
-            _vectors[slot] = new PacketSocket.IoVector { Base = frame, Length = (nuint)bytes };
-            _messages[slot] = new PacketSocket.Message { Vectors = vector, VectorCount = 1 };
+            _vectors[slot] = new FrameSocket.IoVector { Base = frame, Length = (nuint)bytes };
+            _messages[slot] = new FrameSocket.Message { Vectors = vector, VectorCount = 1 };
         }
         return _frames.AsSpan(slot * SlotBytes, bytes);
     }

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Appliance.Interop;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
+using Appliance.TcpStateMirror.Interop;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Cluster.Addresses;
@@ -36,7 +37,7 @@ internal static class ConflictProbe
                 sent++;
             }
             Timestamp next = sent < Probes ? start + patience / 2 * sent / Probes : end;
-            PacketSocket.Wait(sockets.Arp, sockets.Discovery, (int)Math.Ceiling(Math.Max(0, (next - now).TotalMilliseconds)));
+            _ = PacketSocket.Wait((int)Math.Ceiling(Math.Max(0, (next - now).TotalMilliseconds)), sockets.Arp, sockets.Discovery);
             Collect(sockets.Arp, detector, frame, found);
             Collect(sockets.Discovery, detector, frame, found);
         }
@@ -60,12 +61,12 @@ internal static class ConflictProbe
         bool isIPv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
         if (isIPv6) NeighbourFrame.WriteProbe(frame, own, address);
         else ArpFrame.WriteProbe(frame, own, address);
-        return PacketSocket.Send(isIPv6 ? sockets.Discovery : sockets.Arp, frame[..(isIPv6 ? NeighbourFrame.ProbeBytes : ArpFrame.FrameBytes)]);
+        return FrameSocket.Send(isIPv6 ? sockets.Discovery : sockets.Arp, frame[..(isIPv6 ? NeighbourFrame.ProbeBytes : ArpFrame.FrameBytes)]);
     }
 
     private static void Collect(SafeFileHandle socket, ConflictDetector detector, byte[] frame, Dictionary<int, AddressConflict> found)
     {
-        for (int bytes; (bytes = PacketSocket.Receive(socket, frame)) >= 0;)
+        for (int bytes; (bytes = FrameSocket.Receive(socket, frame)) >= 0;)
         {
             // Others may probe at the same time as we do, the nodes of this group above all: that claims nothing.
             if (detector.TryInspect(frame.AsSpan(0, bytes), out int index, out ConflictKind kind, out HardwareAddress claimant) && kind != ConflictKind.Probed)

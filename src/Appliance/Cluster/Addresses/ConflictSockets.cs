@@ -1,4 +1,5 @@
 using Appliance.Interop;
+using Appliance.TcpStateMirror.Capture.Filter;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Cluster.Addresses;
@@ -6,16 +7,16 @@ namespace Appliance.Cluster.Addresses;
 /// <summary>Two packet sockets of a link: one for ARP, one for neighbour discovery, filtered in the kernel so that other traffic costs nothing here.</summary>
 internal sealed class ConflictSockets : IDisposable
 {
-    /// <summary>Return the whole frame if it is ICMPv6 of type 135 or 136, else nothing. Classic BPF, uapi/linux/bpf_common.h: 0x30 load byte, 0x15 jump if equal, 0x06 return.</summary>
-    private static readonly PacketSocket.FilterInstruction[] DiscoveryFilter =
+    /// <summary>Return the whole frame if it is ICMPv6 of type 135 or 136, else nothing.</summary>
+    private static readonly BpfInstruction[] DiscoveryFilter =
     [
-        new(0x30, 0, 0, NeighbourFrame.NextHeaderOffset),
-        new(0x15, 0, 4, NeighbourFrame.Icmp6),
-        new(0x30, 0, 0, NeighbourFrame.TypeOffset),
-        new(0x15, 1, 0, NeighbourFrame.Solicitation),
-        new(0x15, 0, 1, NeighbourFrame.Advertisement),
-        new(0x06, 0, 0, uint.MaxValue),
-        new(0x06, 0, 0, 0),
+        new(BpfCode.LoadByte, 0, 0, NeighbourFrame.NextHeaderOffset),
+        new(BpfCode.JumpEqual, 0, 4, NeighbourFrame.Icmp6),
+        new(BpfCode.LoadByte, 0, 0, NeighbourFrame.TypeOffset),
+        new(BpfCode.JumpEqual, 1, 0, NeighbourFrame.Solicitation),
+        new(BpfCode.JumpEqual, 0, 1, NeighbourFrame.Advertisement),
+        new(BpfCode.Return, 0, 0, uint.MaxValue),
+        new(BpfCode.Return, 0, 0, 0),
     ];
 
     /// <summary>Opens both on the link.</summary>
@@ -40,11 +41,9 @@ internal sealed class ConflictSockets : IDisposable
         Discovery.Dispose();
     }
 
-    private static SafeFileHandle Open(NetworkLink link, ushort etherType, PacketSocket.FilterInstruction[] filter)
+    private static SafeFileHandle Open(NetworkLink link, ushort etherType, BpfInstruction[] filter)
     {
-        int descriptor = PacketSocket.Open(link.Index, etherType, filter);
-        return descriptor >= 0
-            ? KernelObjects.Own(descriptor)
-            : throw new NetworkSetupException(-descriptor, $"cannot watch for address conflicts on {link.Name}: {Errno.Text(descriptor)}{(descriptor == -Errno.NotPermitted ? " (CAP_NET_RAW)" : "")}");
+        int error = FrameSocket.Open(link.Index, etherType, filter, out SafeFileHandle socket);
+        return error == 0 ? socket : throw new NetworkSetupException(error, $"cannot watch for address conflicts on {link.Name}: {Errno.Text(error)}{(error == Errno.NotPermitted ? " (CAP_NET_RAW)" : "")}");
     }
 }

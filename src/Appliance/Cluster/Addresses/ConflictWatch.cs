@@ -69,7 +69,7 @@ internal sealed class ConflictWatch : IReadinessHandler, IDisposable
     {
         for (int count = 0; count < FramesPerRound; count++)
         {
-            int bytes = PacketSocket.Receive(socket, _frame);
+            int bytes = FrameSocket.Receive(socket, _frame);
             // EAGAIN: empty. ENETDOWN: the link went down, which is no conflict.
             if (bytes < 0) return;
             if (!_detector.TryInspect(_frame.AsSpan(0, bytes), out int index, out ConflictKind kind, out HardwareAddress claimant)) continue;
