@@ -61,34 +61,9 @@ internal sealed class RelayFixture : IDisposable
     /// <summary>Runs an action on the loop, soon.</summary>
     internal void Post(Action action) => _loop.Post(action);
 
-    /// <summary>Runs a function on the loop and waits for it.</summary>
-    internal T OnLoop<T>(Func<T> function)
-    {
-        TaskCompletionSource<T> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        _loop.Post(() =>
-        {
-            try
-            {
-                done.SetResult(function());
-            }
-            catch (Exception error)
-            {
-                done.SetException(error);
-            }
-        });
-        return done.Task.WaitAsync(TimeSpan.FromSeconds(20)).GetAwaiter().GetResult();
-    }
+    internal T OnLoop<T>(Func<T> function) => _loop.Ask(function);
 
-    /// <summary>Waits until a condition holds on the loop; looks at it in every round that it causes.</summary>
-    internal void Await(Func<bool> condition, string what)
-    {
-        DateTime deadline = DateTime.UtcNow.AddSeconds(20);
-        while (!OnLoop(condition))
-        {
-            if (DateTime.UtcNow > deadline) throw new TimeoutException(what);
-            Thread.Yield();
-        }
-    }
+    internal void Await(Func<bool> condition, string what) => _loop.Await(condition, what);
 
     /// <summary>Waits until so many connections have ended for a reason.</summary>
     internal void AwaitEnded(RelayEnd reason, long count = 1) =>
@@ -96,11 +71,7 @@ internal sealed class RelayFixture : IDisposable
 
     public void Dispose()
     {
-        OnLoop(() =>
-        {
-            Listener.Dispose();
-            return true;
-        });
+        _loop.Do(Listener.Dispose);
         _loop.Dispose();
         foreach (Socket server in Servers) server.Dispose();
     }

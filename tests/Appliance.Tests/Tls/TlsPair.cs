@@ -81,14 +81,5 @@ internal sealed class TlsPair : IDisposable
         return fixture;
     }
 
-    private void OnStateLoop(Action action)
-    {
-        using var done = new ManualResetEventSlim();
-        _loop.Post(() =>
-        {
-            action();
-            done.Set();
-        });
-        Assert.True(done.Wait(TimeSpan.FromSeconds(20)), "the loop of the state does not turn");
-    }
+    private void OnStateLoop(Action action) => _loop.Do(action);
 }

@@ -37,40 +37,11 @@ internal sealed class RespServerFixture : IDisposable
 
     internal RespTestClient Connect() => new(EndPoint);
 
-    /// <summary>Runs an action on the loop and waits for it.</summary>
-    internal void OnLoop(Action action) => OnLoop(() =>
-    {
-        action();
-        return true;
-    });
+    internal void OnLoop(Action action) => _loop.Do(action);
 
-    internal T OnLoop<T>(Func<T> function)
-    {
-        TaskCompletionSource<T> done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        _loop.Post(() =>
-        {
-            try
-            {
-                done.SetResult(function());
-            }
-            catch (Exception error)
-            {
-                done.SetException(error);
-            }
-        });
-        return done.Task.WaitAsync(TimeSpan.FromSeconds(20)).GetAwaiter().GetResult();
-    }
+    internal T OnLoop<T>(Func<T> function) => _loop.Ask(function);
 
-    /// <summary>Waits until a condition holds on the loop; looks at it in every round that it causes.</summary>
-    internal void Await(Func<bool> condition, string what)
-    {
-        DateTime deadline = DateTime.UtcNow.AddSeconds(20);
-        while (!OnLoop(condition))
-        {
-            if (DateTime.UtcNow > deadline) throw new TimeoutException(what);
-            Thread.Yield();
-        }
-    }
+    internal void Await(Func<bool> condition, string what) => _loop.Await(condition, what);
 
     public void Dispose()
     {
