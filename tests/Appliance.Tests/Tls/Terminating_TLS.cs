@@ -6,7 +6,6 @@ using Appliance.Configuration;
 using Appliance.Listeners.Relay;
 using Appliance.Listeners.Tls;
 using Appliance.Tests.Relay;
-using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.Tls;
 
@@ -180,7 +179,10 @@ public sealed class Terminating_TLS
     {
         using var fixture = new TlsFixture();
 
-        Shell.Try(TimeSpan.FromSeconds(20), "bash", "-c", $"(sleep 0.5; echo R; sleep 2) | timeout 10 openssl s_client -connect {fixture.Relay.EndPoint} -tls1_2 2>&1");
+        using var client = new OpenSslClient(fixture.Relay.EndPoint, "-tls1_2");
+        client.AwaitHandshake();
+        client.Type("R");
+        client.AwaitEnd();
 
         Assert.Equal(1, fixture.OnCounters(static counters => counters.Renegotiations));
         fixture.Relay.AwaitEnded(RelayEnd.ClientBroken);

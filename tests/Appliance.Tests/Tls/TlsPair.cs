@@ -32,9 +32,10 @@ internal sealed class TlsPair : IDisposable
 
     internal TlsFixture Second { get; }
 
-    /// <summary>Waits until all that was queued for the table is in it: the loop has turned twice since.</summary>
+    /// <summary>Waits until all that the listeners have queued for the table is in it: their loops have ended their round, and its loop has turned twice since.</summary>
     internal void Settle()
     {
+        foreach (TlsFixture listener in new[] { First, Second }) listener.Relay.OnLoop(static () => true);
         for (int i = 0; i < 2; i++) OnStateLoop(static () => { });
     }
 

@@ -2,15 +2,12 @@ using System.Security.Cryptography.X509Certificates;
 using Appliance.Configuration;
 using Appliance.Listeners.Relay;
 using Appliance.Tests.Shared;
-using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.Tls;
 
 [Trait("Demand", "A7")]
 public sealed class Verified_identities
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
-
     [Theory]
     [InlineData("-tls1_2", Resumption.Ids)]
     [InlineData("-tls1_3", Resumption.Ids)]
@@ -39,5 +36,5 @@ public sealed class Verified_identities
     }
 
     private static string Client(TlsFixture server, string version, params string[] options) =>
-        Shell.Try(Limit, "bash", "-c", $"sleep 0.3 | timeout 10 openssl s_client -connect {server.Relay.EndPoint} {version} {string.Join(' ', options)} 2>&1").Output;
+        OpenSslClient.Handshake(server.Relay.EndPoint, [version, .. options]);
 }
