@@ -20,6 +20,7 @@ namespace Appliance.Perf.Macro.Takeover;
 internal sealed record QuietRun(TimeSpan DeadAfter, TimeSpan Lasted, int Takeovers, TimeSpan LongestPause, TimeSpan PauseBefore, TimeSpan LatestBeat, TimeSpan LatestBefore, TimeSpan WitnessLate, long WitnessOver, double Steal, double Dropped, double Requests)
 {
     private const string Pauses = "appliance_gc_longest_pause_seconds", Beats = "appliance_heartbeat_latest_seconds";
+    private const int LogLines = 25;
     private const int Generators = 2; // and three nodes: more than two processors can do
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60), LookEvery = TimeSpan.FromSeconds(1);
 
@@ -53,12 +54,23 @@ internal sealed record QuietRun(TimeSpan DeadAfter, TimeSpan Lasted, int Takeove
         }
         TimeSpan lasted = Stopwatch.GetElapsedTime(start);
         (TimeSpan late, long over) = witness.End();
+        if (Terms(lab) != before) ShowLogs(lab);
         (long stolen, long all) = ProcessorTime();
         double answered = Answered(lab) - answeredBefore;
         double seen = lab.Losses().Sum(static link => link.Seen), dropped = lab.Losses().Sum(static link => link.Dropped);
         if (dropped == 0) throw new InvalidDataException("no datagram was lost: the loss was not in force");
         return new QuietRun(dead, lasted, (int)(Terms(lab) - before), Worst(lab, Pauses), pauseBefore, Worst(lab, Beats), latestBefore, late, over,
             (double)(stolen - stolenBefore) / (all - allBefore), dropped / seen, answered / lasted.TotalSeconds);
+    }
+
+    // The laboratory, and its logs, are gone once the run is over.
+    private static void ShowLogs(Laboratory lab)
+    {
+        foreach (LabNode node in lab.Nodes)
+        {
+            Console.WriteLine($"the last that {node.Id} logged:");
+            foreach (string line in lab.LogOf(node).TrimEnd().Split('\n').TakeLast(LogLines)) Console.WriteLine($"  {line}");
+        }
     }
 
     private static TimeSpan Worst(Laboratory lab, string metric) => TimeSpan.FromSeconds(lab.Nodes.Max(node => node.Metric(metric)));
