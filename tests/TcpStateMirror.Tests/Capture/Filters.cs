@@ -50,6 +50,18 @@ public sealed class Filters
         Assert.False(CaptureFilter.Everything.Matches(Frames.IPv4(Frames.Client, Frames.Server, new byte[8], protocol: 17)));
     }
 
+    [Fact]
+    public void Nested_without_end_are_refused_and_end_no_program()
+    {
+        foreach (string opening in new[] { "(", "not ", "port 1 or " })
+        {
+            string nested = string.Concat(Enumerable.Repeat(opening, 200_000)) + "port 1";
+            Assert.Contains("at most 4096 are taken", Assert.Throws<CaptureException>(() => CaptureFilter.Compile(nested)).Message, StringComparison.Ordinal);
+        }
+        string allowed = string.Concat(Enumerable.Repeat("(", 2000)) + "port 1" + string.Concat(Enumerable.Repeat(")", 2000));
+        Assert.NotNull(CaptureFilter.Compile(allowed));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("portrange 443-80")]
@@ -67,7 +79,7 @@ public sealed class Filters
         CaptureFilter filter = CaptureFilter.Compile(string.Join(" or ", Enumerable.Range(1, 150).Select(static port => $"port {port}")));
         Assert.True(filter.Matches(Frames.Datagram(Frames.Client, Frames.Server, 40000, 150, 1, 1, TcpFlags.Ack)));
         Assert.False(filter.Matches(Frames.Datagram(Frames.Client, Frames.Server, 40000, 151, 1, 1, TcpFlags.Ack)));
-        Assert.Contains("longer than", Assert.Throws<CaptureException>(static () => CaptureFilter.Compile(string.Join(" or ", Enumerable.Range(1, 2000).Select(static port => $"port {port}")))).Message, StringComparison.Ordinal);
+        Assert.Contains("longer than", Assert.Throws<CaptureException>(static () => CaptureFilter.Compile(string.Join(" or ", Enumerable.Range(1, 1300).Select(static port => $"port {port}")))).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -11,6 +11,9 @@ namespace Appliance.TcpStateMirror.Capture.Filter;
 /// </summary>
 internal sealed partial class FilterParser
 {
+    // Nesting is followed by recursion, here and in the compiler: what is nested deeper than any filter in use must not end the program. The kernel takes 4096 instructions (BPF_MAXINSNS).
+    private const int MaxTokens = 4096;
+
     private static readonly Dictionary<string, uint> FlagValues = new()
     {
         ["tcp-fin"] = 1,
@@ -34,6 +37,7 @@ internal sealed partial class FilterParser
         _text = text;
         _tokens = [.. Token().Matches(text).Select(static match => match.Value)];
         if (string.Concat(_tokens) != Blank().Replace(text, "")) throw Wrong("it has a character that no filter has");
+        if (_tokens.Count > MaxTokens) throw new CaptureException($"the filter has {_tokens.Count} words and signs: at most {MaxTokens} are taken");
     }
 
     /// <exception cref="CaptureException">What is wrong with the expression.</exception>
