@@ -46,6 +46,7 @@ internal sealed class MetricsPage
         WriteCounters("appliance_mirror", "What the state mirror did (docs/operations.md).", MirrorFields, _parts.Mirror.Counters);
         _page.Counter("appliance_snapshot_records_sent_total", "Records sent to members that resynchronised.", _parts.Snapshots.RecordsSent);
         WriteListeners();
+        LiveView.Write(_page, _parts.Connections, _configuration);
         WriteRuntime();
         return _page.ToString();
     }

@@ -43,6 +43,9 @@ internal sealed record NodeStatus
     /// <summary>The relay listeners in the order of the configuration.</summary>
     public IReadOnlyList<RelayStatus> Relays { get; init; } = [];
 
+    /// <summary>The services whose relayed connections outlive their node.</summary>
+    public IReadOnlyList<LiveStatus> Live { get; init; } = [];
+
     /// <summary>The TLS of those that terminate it.</summary>
     public IReadOnlyList<TlsStatus> Tls { get; init; } = [];
 

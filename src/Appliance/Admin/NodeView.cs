@@ -43,7 +43,8 @@ internal sealed class NodeView
             Members = [.. _configuration.Group.Members.Where(member => member.Name != _configuration.Node.Id).Select(member => Describe(member.Name, group))],
             Failovers = [.. _parts.Failover.Takeovers.Records.Select(Describe)],
             WouldBeLost = [.. services.SelectMany(static service => service.Classes.Where(static row => row.HeldByNobodyElse > 0).Select(row => new LossStatus(service.Name, SettingReader.Format(row.Class), row.HeldByNobodyElse)))],
-            Warnings = [.. Warnings(group, states)],
+            Live = [.. LiveView.Describe(_parts.Connections)],
+            Warnings = [.. Warnings(group, states), .. LiveView.Warnings(_parts.Connections)],
         };
     }
 

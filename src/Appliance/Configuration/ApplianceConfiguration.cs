@@ -105,9 +105,25 @@ public sealed record ApplianceConfiguration
             }
             if (listener.Bind != ListenerBinding.Node && service.Addresses.Count == 0)
                 yield return ("listener", listener.Name, new("bind", $"'{SettingReader.Format(listener.Bind)}' needs addresses: [service {service.Name}] has none (bind = node listens on the nodes' own)"));
+            foreach (SettingProblem problem in ValidateSurvival(listener, service)) yield return ("listener", listener.Name, problem);
             ListenerOptions? other = Listeners.TakeWhile(earlier => earlier != listener).FirstOrDefault(earlier => Collide(earlier, listener));
             if (other is not null) yield return ("listener", listener.Name, new("port", $"{listener.Port} is taken at the same address by [listener {other.Name}]"));
         }
+    }
+
+    private IEnumerable<SettingProblem> ValidateSurvival(ListenerOptions listener, ServiceOptions service)
+    {
+        if (!listener.Survives) yield break;
+        if (service.AddressMode == AddressMode.None) yield return new("survive", $"needs addresses that this program moves: [service {service.Name}] has 'address-mode = none'");
+        foreach (IPAddress source in listener.Source.Except(service.Addresses)) yield return new("source", $"{source} is no address of [service {service.Name}]: servers must be reached from one that moves with it");
+        if (listener.Source.GroupBy(static source => source.AddressFamily).Any(static family => family.Count() > 1)) yield return new("source", "names more than one address of a family");
+        if (Backends.FirstOrDefault(backend => backend.Name == listener.Backend) is not { } backend) yield break;
+        if (backend.SendProxy != SendProxy.No) yield return new("survive", $"does not go with 'send-proxy = {SettingReader.Format(backend.SendProxy)}' of [backend {backend.Name}] yet");
+        if (backend.Tls != BackendTls.No) yield return new("survive", $"does not go with 'tls = {SettingReader.Format(backend.Tls)}' of [backend {backend.Name}]: what TLS has in mind ends with its node");
+        foreach (BackendServer server in backend.Servers.Where(server => listener.SourceFor(server.EndPoint.AddressFamily, service) is null))
+            yield return new("source", $"no address of [service {service.Name}] can reach {server.EndPoint}: it needs one of the same family");
+        ListenerOptions? other = Listeners.FirstOrDefault(other => other != listener && other.Survives && other.Service == listener.Service && other.WhenShort != listener.WhenShort);
+        if (other is not null) yield return new("when-short", $"must be the same as that of [listener {other.Name}], whose service it shares");
     }
 
     private static bool Collide(ListenerOptions left, ListenerOptions right) =>

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Appliance.Listeners.Connections;
 
 namespace Appliance.Configuration;
@@ -27,6 +28,16 @@ public enum ListenerBinding
 
     /// <summary>Both.</summary>
     Both,
+}
+
+/// <summary>What outlives the node that has it.</summary>
+public enum Survival
+{
+    /// <summary>A connection ends with its node.</summary>
+    No,
+
+    /// <summary>Established connections go on at the node that takes the service over.</summary>
+    Connections,
 }
 
 /// <summary>[listener NAME] of appliance.conf: a door into a service.</summary>
@@ -96,6 +107,18 @@ public sealed record ListenerOptions
 
     /// <summary>A client that says nothing (relay: neither side) for so long is closed; 0 for never. Never: session stores keep idle connections in their pools; a peer that has vanished is found by keep-alive.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.Zero;
+
+    /// <summary>relay: whether established connections go on when the node that carries them dies (docs/takeover.md). No: it costs a part of the throughput, and root's rights on the packet filter.</summary>
+    public Survival Survive { get; init; } = Survival.No;
+
+    /// <summary>survive: what happens while no other node is there to go on. Accept: service without protection is better than none; status says so.</summary>
+    public WhenShort WhenShort { get; init; } = WhenShort.Accept;
+
+    /// <summary>survive: most bytes of all connections that are kept, on every node, for whoever goes on with them; beyond three quarters new connections are not protected. 512 MiB: a thousand busy connections.</summary>
+    public ByteSize SurviveMemory { get; init; } = ByteSize.OfMebibytes(512);
+
+    /// <summary>survive: addresses of the service from which servers are reached, one of a family. Empty: the service's first of the server's family.</summary>
+    public IReadOnlyList<IPAddress> Source { get; init; } = [];
 
     /// <summary>tls: PEM files with a certificate, its chain and its key; the key may stand in FILE.key, an OCSP response (DER) in FILE.ocsp. The first is for clients that name no known server.</summary>
     [NodeLocal, Reloadable]
@@ -182,6 +205,13 @@ public sealed record ListenerOptions
     internal const string DefaultCipherSuites = "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256";
     internal const string DefaultGroups = "X25519:P-256:P-384";
 
+    /// <summary>Its connections outlive their node.</summary>
+    internal bool Survives => Survive == Survival.Connections;
+
+    /// <summary>The floating address from which servers of a family are reached; null when there is none.</summary>
+    internal IPAddress? SourceFor(AddressFamily family, ServiceOptions service) =>
+        (Source.Count > 0 ? Source : service.Addresses).FirstOrDefault(address => address.AddressFamily == family);
+
     /// <summary>Its connections are passed on to a pool.</summary>
     internal bool IsRelay => Type is ListenerType.Relay or ListenerType.Tls;
 
@@ -198,7 +228,7 @@ public sealed record ListenerOptions
             yield return new("client-memory", $"{ClientMemory} must be at least {ConnectionMemory.RequiredBytes(MaxClients) >> 10}KiB: {ConnectionMemory.SmallestReadBytes} bytes for each direction of max-clients ({MaxClients})");
         if (Type == ListenerType.Tls && ClientMemory.Bytes < ConnectionMemory.RequiredBytes(2 * MaxClients))
             yield return new("client-memory", $"{ClientMemory} must be at least {ConnectionMemory.RequiredBytes(2 * MaxClients) >> 10}KiB: {2 * ConnectionMemory.SmallestReadBytes} bytes for each direction of max-clients ({MaxClients})");
-        foreach (SettingProblem problem in ValidateTls()) yield return problem;
+        foreach (SettingProblem problem in ValidateTls().Concat(ValidateSurvival())) yield return problem;
         if (MaxPipeline is < 1 or > 1_000_000) yield return new("max-pipeline", $"{MaxPipeline} must be from 1 to 1000000");
         if (MaxCommand < ByteSize.OfKibibytes(16) || MaxCommand > ByteSize.OfGibibytes(1)) yield return new("max-command", $"{MaxCommand} must be from 16KiB to 1GiB");
         if (MaxReply < ByteSize.OfKibibytes(16) || MaxReply > ByteSize.OfGibibytes(1)) yield return new("max-reply", $"{MaxReply} must be from 16KiB to 1GiB");
@@ -207,6 +237,19 @@ public sealed record ListenerOptions
         if (PasswordFile.Length > 0 && !Path.IsPathRooted(PasswordFile)) yield return new("password-file", $"'{PasswordFile}' must be an absolute path: the directory in which the program is started is chance");
         if (NodeAddresses.Any(static address => address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
             yield return new("node-addresses", "a wildcard would also listen on the virtual addresses of other services: name the addresses");
+    }
+
+    private IEnumerable<SettingProblem> ValidateSurvival()
+    {
+        if (!Survives)
+        {
+            if (Source.Count > 0) yield return new("source", "is used with 'survive = connections' only");
+            yield break;
+        }
+        if (Type != ListenerType.Relay) yield return new("survive", $"only a relay's connections survive so far: this is a {SettingReader.Format(Type)} listener, whose sessions clients resume");
+        if (Bind == ListenerBinding.Node) yield return new("survive", "needs addresses that move: 'bind = node' listens on this node's own only");
+        if (TrustProxy.Count > 0) yield return new("survive", "does not go with trust-proxy yet: connections that begin with a PROXY header end with their node");
+        if (SurviveMemory < ByteSize.OfMebibytes(16) || SurviveMemory > ByteSize.OfGibibytes(256)) yield return new("survive-memory", $"{SurviveMemory} must be from 16MiB to 256GiB");
     }
 
     private IEnumerable<SettingProblem> ValidateTls()

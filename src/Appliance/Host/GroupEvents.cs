@@ -36,6 +36,7 @@ internal sealed class GroupEvents : IGroupHandler
         Log(member, change);
         _mirror.OnMemberChanged(member, change);
         _failover.OnMemberChanged(change);
+        _mirror.Connections?.OnMemberChanged(change);
     }
 
     /// <inheritdoc/>
@@ -43,10 +44,18 @@ internal sealed class GroupEvents : IGroupHandler
         _failover.OnBeat(member, receivedAt, beatSent, echoedSent, extension);
 
     /// <inheritdoc/>
-    public void OnProgress() => _mirror.OnProgress();
+    public void OnProgress()
+    {
+        _mirror.OnProgress();
+        _mirror.Connections?.OnProgress();
+    }
 
     /// <inheritdoc/>
-    public void OnWindowOpen() => _mirror.OnWindowOpen();
+    public void OnWindowOpen()
+    {
+        _mirror.OnWindowOpen();
+        _mirror.Connections?.OnWindowOpen();
+    }
 
     /// <summary>Logs what the mirror says, at the level that its kind suggests.</summary>
     internal static void Log(ILogger log, MirrorEvent kind, string text)

@@ -239,6 +239,7 @@ internal sealed class NodeHost : IAdminSource, IAsyncDisposable
         if (rotated.Count > 0) Parts.UseKeys(configuration, keys);
         Parts.Mirror.UseClasses(configuration.Classes);
         Parts.Tls.Use(configuration);
+        if (Parts.Connections?.Use(configuration) is { } refused) NodeLog.Warning(_log, refused);
         _logging.Level = configuration.Node.LogLevel;
         _keys = keys;
         _configuration = configuration;

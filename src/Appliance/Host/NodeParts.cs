@@ -1,6 +1,7 @@
 using Appliance.Cluster.Failover;
 using Appliance.Configuration;
 using Appliance.Listeners.Resp.Connections;
+using Appliance.LiveConnections;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
 using Appliance.State;
@@ -45,10 +46,17 @@ internal sealed class NodeParts : IDisposable
             Loop.Add(Mirror);
             Loop.Add(Failover); // beats have been read, and the mirror has said what it became
             Loop.Add(new TroubleLog(_group, log));
+            Connections = ConnectionMirror.Start(configuration, Loop, Mirror, _group, loggers.CreateLogger("connections"));
+            if (Connections is not null)
+            {
+                Mirror.Connections = Connections;
+                Failover.Connections = Connections;
+                Connections.IsServing = Failover.Serves;
+            }
             Tls = new TlsParts(Loop, Mirror.Store); // its rounds come after the mirror's: roles are settled
             Loop.Add(Clocks);
             if (configuration.Node.Role == MemberRole.Data) OpenListeners(configuration, loggers);
-            if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, Tls, loggers);
+            if (configuration.Node.Role == MemberRole.Data) _relay = new RelayParts(configuration, keys.HashSeed, Tls, Connections is null ? null : (Connections, Loop), loggers);
             if (_relay is not null) Join(_relay);
         }
         catch
@@ -75,6 +83,9 @@ internal sealed class NodeParts : IDisposable
 
     /// <summary>Sessions and ticket keys.</summary>
     internal TlsParts Tls { get; } = null!;
+
+    /// <summary>Connections that outlive their node; null when no listener asks for it.</summary>
+    internal ConnectionMirror? Connections { get; }
 
     /// <summary>Pools and relays; null on a witness.</summary>
     internal RelayParts? Relay => _relay;
@@ -120,6 +131,7 @@ internal sealed class NodeParts : IDisposable
         _thread?.Join();
         foreach (RespListener listener in _listeners) listener.Dispose();
         Tls?.Dispose();
+        Connections?.Dispose();
         _channels.Dispose();
         _snapshots.Dispose();
         _group?.Dispose();

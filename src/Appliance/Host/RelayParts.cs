@@ -1,10 +1,13 @@
 using System.Net;
+using System.Net.Sockets;
 using Appliance.Backends;
 using Appliance.Cluster.Health;
 using Appliance.Cluster.Programs;
 using Appliance.Configuration;
+using Appliance.Interop;
 using Appliance.Listeners.Relay;
 using Appliance.Listeners.Tls;
+using Appliance.LiveConnections;
 using Appliance.Multicast.Transport;
 using Appliance.State;
 using Microsoft.Extensions.Logging;
@@ -21,6 +24,7 @@ internal sealed class RelayParts : IDisposable
     private readonly List<PoolChecks> _checks = [];
     private readonly List<RelayListener> _listeners = [];
     private readonly TlsParts _tls;
+    private readonly (ConnectionMirror Mirror, EventLoop Loop)? _connections;
     private readonly HealthChecker? _checker;
     private readonly NotifyHooks? _hooks;
     private readonly Dictionary<string, AddressHook[]> _addressHooks = [];
@@ -31,12 +35,15 @@ internal sealed class RelayParts : IDisposable
     /// <param name="configuration">Of the node.</param>
     /// <param name="hashSeed">BUZhash's.</param>
     /// <param name="tls">What TLS listeners share with the state; outlives this.</param>
+    /// <param name="connections">What keeps connections alive, and its loop; null when no listener asks for it.</param>
     /// <param name="loggers">One for each listener.</param>
-    internal RelayParts(ApplianceConfiguration configuration, ReadOnlyMemory<byte> hashSeed, TlsParts tls, ILoggerFactory loggers)
+    internal RelayParts(ApplianceConfiguration configuration, ReadOnlyMemory<byte> hashSeed, TlsParts tls, (ConnectionMirror Mirror, EventLoop Loop)? connections, ILoggerFactory loggers)
     {
         _tls = tls;
+        _connections = connections;
         _configuration = configuration;
         Loop = new EventLoop();
+        if (connections is { } live) live.Mirror.Adopt = Adopt;
         var hash = new BuzHash(hashSeed.Span);
         _pools = [.. configuration.Backends.Select(options => new BackendPool(options, hash))];
         try
@@ -160,6 +167,7 @@ internal sealed class RelayParts : IDisposable
         TlsServer? tls = options.Type == ListenerType.Tls ? _tls.Open(options, Loop) : null;
         var listener = new RelayListener(Loop, Settings(options), PoolOf(options), loggers.CreateLogger($"listener {options.Name}"), tls);
         _listeners.Add(listener);
+        if (options.Survives && _connections is { } connections) listener.Keeper = KeeperFor(configuration, options, connections.Mirror, connections.Loop);
         try
         {
             foreach (IPAddress address in ListenerFactory.AddressesOf(configuration, options)) listener.Listen(new IPEndPoint(address, options.Port));
@@ -169,6 +177,29 @@ internal sealed class RelayParts : IDisposable
             throw new NodeStartException($"[listener {options.Name}] {error.Message}", error);
         }
     }
+
+    private static ConnectionKeeper KeeperFor(ApplianceConfiguration configuration, ListenerOptions options, ConnectionMirror mirror, EventLoop loop)
+    {
+        ServiceOptions service = configuration.Services.First(service => service.Name == options.Service);
+        int member = configuration.Group.Members.ToList().FindIndex(member => member.Name == configuration.Node.Id);
+        return new ConnectionKeeper(mirror, mirror.Find(options.Service)!, loop, service.Addresses, options.SourceFor(AddressFamily.InterNetwork, service), options.SourceFor(AddressFamily.InterNetworkV6, service),
+            EphemeralPorts.Share(EphemeralPorts.OfHost(), member, configuration.Group.Members.Count));
+    }
+
+    private void Adopt(IReadOnlyList<RestoredConnection> restored) => Loop.Post(() =>
+    {
+        foreach (RestoredConnection connection in restored)
+        {
+            RelayListener? listener = _listeners.Find(listener => listener.Keeper is { } keeper && keeper.Covers(connection.Local) && listener.EndPoints.Any(endPoint => endPoint.Port == connection.Local.Port));
+            if (listener is not null)
+            {
+                listener.Adopt(connection);
+                continue;
+            }
+            Sockets.Reset(connection.FrontDescriptor);
+            if (connection.BackDescriptor >= 0) Sockets.Reset(connection.BackDescriptor);
+        }
+    });
 
     private static ProgramRunner Programs(NodeOptions node)
     {

@@ -15,6 +15,7 @@ internal static unsafe partial class Sockets
     private const int Stream = 1, NonBlocking = 0x800, CloseOnExec = 0x80000, NoSignal = 0x4000;
     private const int LevelIp = 0, LevelSocket = 1, LevelTcp = 6, LevelIp6 = 41;
     private const int ReuseAddress = 2, KeepAlive = 9, FreeBind = 15, NoDelay = 1, KeepIdle = 4, KeepInterval = 5, KeepCount = 6, Only6 = 26, FreeBind6 = 78;
+    private const int SendBufferForce = 32, ReceiveBufferForce = 33, BindNoPort = 24, LocalPortRange = 51;
     private const int PendingError = 4, Linger = 13, ShutdownWrite = 1, Peeking = 2;
 
     /// <summary>A non-blocking TCP socket.</summary>
@@ -38,6 +39,26 @@ internal static unsafe partial class Sockets
         if (error == 0) error = Set(descriptor, LevelTcp, KeepInterval, 100);
         return error == 0 ? Set(descriptor, LevelTcp, KeepCount, 3) : error;
     }
+
+    /// <summary>Limits what the kernel keeps for a connection that survives its node: all of it must be sent again after a takeover. 512 KiB each way, of which the kernel makes twice.</summary>
+    internal static void CapBuffers(int descriptor)
+    {
+        const int bytes = 512 << 10;
+        _ = Set(descriptor, LevelSocket, SendBufferForce, bytes); // a connection already reset refuses options; reading it tells
+        _ = Set(descriptor, LevelSocket, ReceiveBufferForce, bytes);
+    }
+
+    /// <summary>Gives a connecting socket its source address, which need not be there, and the range of its port (IP_LOCAL_PORT_RANGE, Linux 6.3; older kernels choose from all).</summary>
+    internal static int BindSource(int descriptor, in SocketAddressBytes source, int firstPort, int lastPort)
+    {
+        int error = Set(descriptor, LevelIp, BindNoPort, 1);
+        if (error == 0) error = source.Family == Inet ? Set(descriptor, LevelIp, FreeBind, 1) : Set(descriptor, LevelIp6, FreeBind6, 1);
+        if (error == 0) _ = Set(descriptor, LevelIp, LocalPortRange, lastPort << 16 | firstPort);
+        return error == 0 ? Bind(descriptor, source) : error;
+    }
+
+    /// <summary>A second descriptor of the same socket.</summary>
+    internal static int Duplicate(int descriptor) => Result(dup(descriptor));
 
     internal static int Bind(int descriptor, in SocketAddressBytes address)
     {
@@ -142,6 +163,9 @@ internal static unsafe partial class Sockets
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int shutdown(int descriptor, int how);
+
+    [LibraryImport("libc", SetLastError = true)]
+    private static partial int dup(int descriptor);
 
     [LibraryImport("libc")]
     private static partial int close(int descriptor);

@@ -26,7 +26,7 @@ internal ref struct NetlinkWriter
     /// <summary>Messages written so far.</summary>
     internal int Messages { get; private set; }
 
-    /// <summary>Starts a message; sequence numbers are set by <see cref="RouteSocket"/> when it is sent.</summary>
+    /// <summary>Starts a message; sequence numbers are set by the socket when it is sent.</summary>
     internal void Begin(ushort type, ushort flags)
     {
         _message = Length;

@@ -87,6 +87,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     /// <summary>Whether this node's part of a service works ([service] check); any thread may change the answer, and then calls <see cref="OnHealthChanged"/> on the loop.</summary>
     internal Func<string, bool> IsHealthy { get; set; } = static _ => true;
 
+    /// <summary>What is moved with a service's addresses.</summary>
+    internal IServiceTakeover? Connections { get; set; }
+
     /// <summary>Told of this node's role for a service: service, role, term. Must not wait.</summary>
     internal Action<string, string, ulong> Notify { get; set; } = static (_, _, _) => { };
 
@@ -248,6 +251,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         if (service < _services.Length)
         {
             OwnedService owned = _services[service];
+            Connections?.StandDown(service);
             owned.Addresses.GiveUp();
             Takeovers.Ended(service);
             bool served = owned.IsServing;
@@ -339,6 +343,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     void IMirrorRoles.OnHandedOver(string service, string target, ulong term)
     {
         int index = IndexOf(service);
+        Connections?.StandDown(index); // nothing is confirmed any more that the target has not
         string? whyNot = _elections.TransferTo(Now, index, NodeId.FromName(target));
         if (whyNot is null) NodeLog.Note(_log, $"service {service}: handed over to {target}");
         else _elections.Release(Now, index);
@@ -358,6 +363,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         Takeovers.Begin(IndexOf(service), EventLoop.ReadClock());
         NodeLog.Note(_log, $"service {service}: {from} hands it over");
     }
+
+    /// <summary>This node holds a valid lease of a service, by its index, and may answer for it now.</summary>
+    internal bool Serves(int service) => _services[service].IsServing && _elections.IsPrimary(service, Now);
 
     private bool IsCounted(int service) =>
         _configuration.Node.Role == MemberRole.Data && _elections.Counts(service, _group!.Self) && _mirror.Services[service].Term == _elections.TermOf(service);
@@ -383,7 +391,9 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         if (owned.IsServing || owned.CutTerm != owned.Term || owned.Term == 0 || !_elections.IsPrimary(index, Now)) return;
         owned.IsServing = true;
         Timestamp cut = EventLoop.ReadClock();
+        Connections?.Restore(index, owned.Term); // the sockets before the addresses, or the kernel answers with RST
         owned.Addresses.Take(Now, owned.LeaseUntil);
+        Connections?.Resume(index);
         Takeovers.Served(index, cut, EventLoop.ReadClock());
         _elections.SetServing(Now, index);
         Notify(owned.Name, "primary", owned.Term);

@@ -1,5 +1,6 @@
 using Appliance.Interop;
 using Appliance.Multicast.Transport;
+using Appliance.TcpStateMirror.Takeover;
 
 namespace Appliance.Listeners.Connections;
 
@@ -61,6 +62,9 @@ internal sealed unsafe class TcpConnection : IConnection, IReadinessHandler
 
     /// <summary>FIN or an error has come, though there may be something to receive before it.</summary>
     public bool PeerHasEnded => _readToEnd;
+
+    /// <summary>The socket; negative once it is closed.</summary>
+    public int Descriptor => _descriptor;
 
     /// <summary>Closed or reset by this side.</summary>
     public bool IsClosed => _descriptor < 0;
@@ -182,6 +186,21 @@ internal sealed unsafe class TcpConnection : IConnection, IReadinessHandler
     public void Close()
     {
         if (Release() is var descriptor and >= 0) Sockets.Close(descriptor);
+    }
+
+    /// <summary>Closes the socket without a word to the peer: another node goes on with the connection.</summary>
+    public void Abandon()
+    {
+        if (Release() is not (var descriptor and >= 0)) return;
+        _ = SocketRestore.Silence(descriptor); // refused only when the connection is gone already
+        Sockets.Close(descriptor);
+    }
+
+    /// <summary>The peer ended its direction before the socket was restored: the kernel does not know it.</summary>
+    public void EndInput()
+    {
+        InputEnded = true;
+        IsReadable = false;
     }
 
     /// <inheritdoc/>

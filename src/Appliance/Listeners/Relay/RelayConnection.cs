@@ -5,6 +5,7 @@ using Appliance.Interop;
 using Appliance.Listeners.Connections;
 using Appliance.Listeners.Http;
 using Appliance.Listeners.Tls;
+using Appliance.LiveConnections;
 using Appliance.Multicast;
 
 namespace Appliance.Listeners.Relay;
@@ -13,7 +14,7 @@ namespace Appliance.Listeners.Relay;
 /// A client's connection and the server's that it is relayed to. What one side says and how it says it reaches the other: bytes, the end of a direction
 /// (FIN, the other direction goes on), and RST. Loop thread.
 /// </summary>
-internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
+internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
 {
     // Bytes moved in one direction before other connections have their turn.
     private const int TurnBytes = 1 << 20;
@@ -56,7 +57,9 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         Handshake,
         Connecting,
         ServerHandshake,
+        Recording,
         Relaying,
+        Draining,
         Ended,
     }
 
@@ -117,11 +120,17 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
             case Stage.ServerHandshake when connection == _backSocket:
                 HandshakeWithServer();
                 break;
-            case Stage.Connecting or Stage.ServerHandshake:
+            case Stage.Recording when connection == _backSocket && connection.HasFailed:
+                End(RelayEnd.ServerReset);
+                break;
+            case Stage.Connecting or Stage.ServerHandshake or Stage.Recording:
                 if (_front.HasFailed) End(RelayEnd.ClientReset);
                 break;
             case Stage.Relaying:
                 Pump();
+                break;
+            case Stage.Draining when connection.HasFailed:
+                End(_firstEnd);
                 break;
             default:
                 break;
@@ -139,6 +148,8 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         if (_stage == Stage.ProxyHeader) End(RelayEnd.ProxyTimeout);
         else if (_stage == Stage.Handshake) End(RelayEnd.HandshakeTimeout);
         else if (_stage is Stage.Connecting or Stage.ServerHandshake) TryAnother();
+        else if (_stage == Stage.Recording) End(RelayEnd.NotMirrored);
+        else if (_stage == Stage.Draining) End(_firstEnd);
         else if (_headDeadline <= now) RefuseLateHead();
         else End(_front.InputEnded || _back?.InputEnded == true ? RelayEnd.HalfClosedTimeout : RelayEnd.IdleTimeout);
     }
@@ -149,6 +160,8 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         if (_stage == Stage.Ended) return;
         if (_stage == Stage.Handshake) _listener.Tls!.End(_client);
         _stage = Stage.Ended;
+        if (_live is not null) _listener.Keeper!.Ended(_live, this);
+        if (reason == RelayEnd.ServiceLost && Survives) Abandon();
         bool inOrder = reason is RelayEnd.ClientClosed or RelayEnd.ServerClosed;
         Finish(_front, inOrder || reason is RelayEnd.HandshakeFailed or RelayEnd.RequestRefused or RelayEnd.RequestTimeout);
         if (_back is not null) Finish(_back, inOrder);
@@ -230,6 +243,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     private void Connect()
     {
+        if (_live is null && _listener.Keeper is { } keeper && keeper.Covers(_local)) _live = keeper.Accepted(this, _frontSocket.Descriptor);
         _stage = Stage.Connecting;
         while (true)
         {
@@ -252,12 +266,13 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         }
     }
 
-    private static int BeginConnecting(in SocketAddressBytes server)
+    private int BeginConnecting(in SocketAddressBytes server)
     {
         int descriptor = Sockets.Create(server.Family);
         if (descriptor < 0) return descriptor;
         _ = Sockets.PrepareAccepted(descriptor); // options of a fresh socket are not refused
-        int error = Sockets.Connect(descriptor, server);
+        int error = _live is null ? 0 : _listener.Keeper!.Bind(descriptor, server);
+        if (error == 0) error = Sockets.Connect(descriptor, server);
         if (error is 0 or -Sockets.InProgress) return descriptor;
         Sockets.Close(descriptor);
         return error;
@@ -272,6 +287,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
             return;
         }
         if (!WriteProxyHeader()) End(RelayEnd.ServerReset);
+        else if (_live is not null) AwaitRecord(_live);
         else if (_listener.Pool.Tls is not { } tls) BeginRelaying();
         else
         {
@@ -290,7 +306,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
 
     private void BeginRelaying()
     {
-        _server!.Connected++;
+        if (_server is not null) _server.Connected++;
         _stage = Stage.Relaying;
         _activeAt = _listener.Loop.Now;
         _listener.Deadlines.Add(this);
@@ -335,7 +351,7 @@ internal sealed unsafe class RelayConnection : Timed, IConnectionHandler
         if (!Pump(_front, back, RelayEnd.ClientClosed)) return;
         if (_http is not null && _http.AwaitedHead != _awaitedHead) NoteHead();
         if (!Pump(back, _front, RelayEnd.ServerClosed)) return;
-        if (_front.OutputEnded && back.OutputEnded) End(_firstEnd);
+        if (_front.OutputEnded && back.OutputEnded) EndInOrder();
         else if (_front.IsReadable && back.PendingBytes == 0 || back.IsReadable && _front.PendingBytes == 0) _listener.Schedule(this);
     }
 

@@ -8,6 +8,9 @@ internal sealed class RelayCounters
     /// <summary>Connections accepted.</summary>
     public long Accepted;
 
+    /// <summary>Connections of other nodes that were gone on with.</summary>
+    public long Adopted;
+
     /// <summary>Connections open now.</summary>
     public long Connections;
 

@@ -71,4 +71,7 @@ internal enum RelayEnd
 
     /// <summary>The node has lost the service whose address the client connected to.</summary>
     ServiceLost,
+
+    /// <summary>survive: no other node could confirm the connection's record in time, or the node before had not connected to a server yet.</summary>
+    NotMirrored,
 }

@@ -3,6 +3,7 @@ using Appliance.Backends;
 using Appliance.Interop;
 using Appliance.Listeners.Connections;
 using Appliance.Listeners.Tls;
+using Appliance.LiveConnections;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
 using Microsoft.Extensions.Logging;
@@ -19,6 +20,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
 {
     private static readonly Timestamp AtOnce = new(0);
     private static readonly TimeSpan RefusalLogInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan AcknowledgedInterval = TimeSpan.FromMilliseconds(10);
     private readonly ILogger _logger;
     private readonly List<TcpAcceptor> _acceptors = [];
     private readonly List<RelayConnection> _connections = [];
@@ -27,6 +29,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     private List<RelayConnection> _scheduled = [];
     private List<RelayConnection> _running = [];
     private Timestamp _refusalsLoggedAt = AtOnce;
+    private Timestamp _acknowledgedAt = AtOnce;
     private long _refusals;
 
     /// <param name="loop">Drives everything.</param>
@@ -55,6 +58,9 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     /// <summary>What terminates TLS; null when nothing does.</summary>
     public TlsServer? Tls { get; }
 
+    /// <summary>Lets connections outlive this node; null when they do not. Set before it listens.</summary>
+    public ConnectionKeeper? Keeper { get; set; }
+
     /// <summary>What was counted so far.</summary>
     public RelayCounters Counters { get; } = new();
 
@@ -65,7 +71,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     public IReadOnlyList<RelayConnection> Connections => _connections;
 
     /// <inheritdoc/>
-    public Timestamp NextDeadline => _scheduled.Count > 0 ? AtOnce : Deadlines.NextDeadline;
+    public Timestamp NextDeadline => _scheduled.Count > 0 ? AtOnce : Keeper is null || _connections.Count == 0 ? Deadlines.NextDeadline : Timestamp.Min(Deadlines.NextDeadline, _acknowledgedAt);
 
     internal EventLoop Loop { get; }
 
@@ -125,6 +131,7 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
     public void OnRoundEnd(Timestamp now)
     {
         Deadlines.Advance(now);
+        if (Keeper is not null && now >= _acknowledgedAt) NoteAcknowledged(now);
         if (_scheduled.Count == 0) return;
         // What is scheduled meanwhile runs in the next round: the other descriptors come first.
         (_scheduled, _running) = (_running, _scheduled);
@@ -134,6 +141,16 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
             connection.Continue();
         }
         _running.Clear();
+    }
+
+    /// <summary>Goes on with connections that were restored on this node.</summary>
+    public void Adopt(RestoredConnection restored)
+    {
+        RelayConnection connection = new(this, restored) { Index = _connections.Count };
+        _connections.Add(connection);
+        Counters.Connections = _connections.Count;
+        Counters.Adopted++;
+        connection.Resume(restored);
     }
 
     /// <summary>Ends the connections that were accepted at these addresses: another node answers there now.</summary>
@@ -189,6 +206,12 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
         if (!_logger.IsEnabled(LogLevel.Information)) return;
         string server = connection.Server is null ? Pool.Name : $"{Pool.Name}/{connection.Server.Name}";
         RelayLog.Ended(_logger, Options.Name, client.ToEndPoint().ToString(), server, duration.TotalSeconds, connection.BytesFromClient, connection.BytesToClient, RelayLog.Describe(reason));
+    }
+
+    private void NoteAcknowledged(Timestamp now)
+    {
+        _acknowledgedAt = now + AcknowledgedInterval;
+        for (int i = _connections.Count - 1; i >= 0; i--) _connections[i].NoteAcknowledged(); // one that ends meanwhile gives its place to the last, which was looked at
     }
 
     private void Refuse(RelayEnd reason, in SocketAddressBytes client, TlsConnection? tls = null)

@@ -42,6 +42,7 @@ internal static partial class RelayLog
         RelayEnd.RequestRefused => "the client's request was refused",
         RelayEnd.RequestTimeout => "the head of a request took longer than request-timeout",
         RelayEnd.ListenerStopped => "the listener stopped",
+        RelayEnd.NotMirrored => "no other node could take note of it",
         RelayEnd.ServiceLost => "this node lost the service",
         _ => throw new ArgumentOutOfRangeException(nameof(reason), reason, null),
     };

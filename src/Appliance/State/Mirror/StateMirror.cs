@@ -1,4 +1,5 @@
 using Appliance.Configuration;
+using Appliance.LiveConnections;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
 
@@ -63,6 +64,9 @@ internal sealed partial class StateMirror : IGroupHandler, IRoundHandler, IDispo
 
     /// <summary>What it has done.</summary>
     internal MirrorCounters Counters { get; } = new();
+
+    /// <summary>Keeps live connections; null on a node that keeps none, which ignores what is said of them.</summary>
+    internal ConnectionMirror? Connections { get; set; }
 
     /// <summary>The group.</summary>
     internal IGroup Group => _group ?? throw new InvalidOperationException("Start was not called");
@@ -226,6 +230,9 @@ internal sealed partial class StateMirror : IGroupHandler, IRoundHandler, IDispo
             case MessageType.HandOver:
                 if (HandOverMessage.TryParse(message, out id, out RecordVersion last, out NodeId target, out ulong next) != RecordParseResult.Ok) Counters.Malformed++;
                 else if (target == Self) Find(id)?.OnOffered(sender, last, next);
+                break;
+            case MessageType.Connection when Connections is not null:
+                Connections.Apply(message);
                 break;
             case MessageType.Mark:
                 break;

@@ -26,4 +26,7 @@ internal enum MessageType : byte
 
     /// <summary>From here on a type that a node does not know may be ignored; below, it is counted as an error.</summary>
     FirstIgnorable = 0x80,
+
+    /// <summary>Something about a live connection (<see cref="LiveConnections.ConnectionMessage"/>). A node that does not know it carries no connections on.</summary>
+    Connection = 0x80,
 }
