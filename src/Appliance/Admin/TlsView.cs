@@ -38,6 +38,11 @@ internal static class TlsView
         foreach ((string name, TlsServer tls) in all) page.Counter("appliance_tls_renegotiations_total", "Renegotiations that clients asked for; each ends its connection.", tls.Counters.Renegotiations, ("listener", name));
         foreach ((string name, TlsServer tls) in all) page.Counter("appliance_tls_stapled_responses_total", "Stapled OCSP responses sent.", tls.Counters.StapledResponses, ("listener", name));
         foreach ((string name, TlsServer tls) in all) page.Counter("appliance_http_requests_total", "HTTP requests passed on with what is said of their client.", tls.Counters.Requests, ("listener", name));
+        foreach ((string name, TlsServer tls) in all)
+        {
+            foreach ((string outcome, long count) in Logins(tls))
+                page.Counter("appliance_http_logins_total", "Logins by what became of them.", count, ("listener", name), ("outcome", outcome));
+        }
         foreach ((string name, TlsServer tls) in all) page.Counter("appliance_http_refused_total", "HTTP requests that were not passed on.", tls.Counters.RefusedRequests, ("listener", name));
         foreach ((string name, TlsServer tls) in all)
         {
@@ -51,7 +56,10 @@ internal static class TlsView
     private static IEnumerable<(string Version, string Kind, long Count)> Handshakes(TlsCounters counters) =>
         [("1.2", "full", counters.FullTls12), ("1.2", "resumed", counters.ResumedTls12), ("1.3", "full", counters.FullTls13), ("1.3", "resumed", counters.ResumedTls13)];
 
-    private static IEnumerable<(string Reason, long Count)> Misses(TlsCounters counters) => [("unknown", counters.MissedUnknown), ("expired", counters.MissedExpired), ("key", counters.MissedKey)];
+    private static IEnumerable<(string Reason, long Count)> Misses(TlsCounters counters) => [("unknown", counters.MissedUnknown), ("expired", counters.MissedExpired), ("key", counters.MissedKey), ("certificate", counters.MissedCertificate), ("spent", counters.MissedSpent)];
+
+    private static IEnumerable<(string Outcome, long Count)> Logins(TlsServer tls) =>
+        [("accepted", tls.Logins?.Accepted ?? 0), ("refused", tls.Logins?.Refused ?? 0), ("turned_away", tls.Logins?.TurnedAway ?? 0), ("challenged", tls.Counters.Challenges)];
 
     private static IEnumerable<(string Reason, long Count)> Drops(TlsSessions? sessions) =>
         [("elsewhere", sessions?.DroppedElsewhere ?? 0), ("refused", sessions?.DroppedRefused ?? 0), ("full", sessions?.DroppedFull ?? 0)];

@@ -45,6 +45,7 @@ internal static class ApplianceCommandLine
         AcceptLossCommand.Create(),
         MembersCommand.Create(),
         KeygenCommand.Create(),
+        CredentialCommand.Create(),
         RotateKeysCommand.Create(),
         DrillCommand.Create(),
         LabCommand.Create(),

@@ -195,6 +195,18 @@ public sealed record ListenerOptions
     [Reloadable]
     public ByteSize MaxRequestHead { get; init; } = ByteSize.OfKibibytes(32);
 
+    /// <summary>tls: file with those who may log in by HTTP Basic or Bearer, as <c>appliance credential</c> makes its lines. Empty: nobody is asked.</summary>
+    [NodeLocal, Reloadable]
+    public string CredentialsFile { get; init; } = "";
+
+    /// <summary>tls: after this time a user is asked again. 12 h: a working day.</summary>
+    [Reloadable]
+    public TimeSpan LoginLifetime { get; init; } = TimeSpan.FromHours(12);
+
+    /// <summary>tls: a TLS 1.3 session is resumed once at most (RFC 8446, C.4); only with resumption = ids. False: clients that connect twice at once would make full handshakes.</summary>
+    [Reloadable]
+    public bool SingleUse { get; init; }
+
     /// <summary>Sessions are kept by id.</summary>
     internal bool KeepsIds => Type == ListenerType.Tls && Resumption is (Resumption.Ids or Resumption.Both);
 
@@ -270,6 +282,10 @@ public sealed record ListenerOptions
         if (UsesTickets && SessionLifetime > TicketRotation * 12) yield return new("ticket-rotation", $"{Duration.Format(TicketRotation)} must be at least a twelfth of session-lifetime ({Duration.Format(SessionLifetime)}): more keys would have to be kept than there is room for");
         if (Forwarded != Forwarded.Off && Type != ListenerType.Tls) yield return new("forwarded", $"only tls looks into HTTP: this is a {SettingReader.Format(Type)} listener; send-proxy of the [backend] tells its servers");
         if (Forwarded != Forwarded.Off && Alpn.Contains("h2")) yield return new("forwarded", "requests of HTTP/2 cannot be looked at: take h2 out of alpn, or use send-proxy of the [backend]");
+        if (CredentialsFile.Length > 0 && Forwarded == Forwarded.Off) yield return new("credentials-file", "needs forwarded = replace or append: logins are looked for in requests, and servers are told of them");
+        if (CredentialsFile.Length > 0 && !Path.IsPathRooted(CredentialsFile)) yield return new("credentials-file", $"'{CredentialsFile}' must be an absolute path");
+        if (LoginLifetime < TimeSpan.FromSeconds(1) || LoginLifetime > TimeSpan.FromDays(30)) yield return new("login-lifetime", $"{Duration.Format(LoginLifetime)} must be from 1s to 30d");
+        if (SingleUse && Resumption != Resumption.Ids) yield return new("single-use", "needs resumption = ids: nobody knows which tickets were used");
         if (RequestTimeout < TimeSpan.FromMilliseconds(100) || RequestTimeout > TimeSpan.FromMinutes(10)) yield return new("request-timeout", $"{Duration.Format(RequestTimeout)} must be from 100ms to 10min");
         if (MaxRequestHead < ByteSize.OfKibibytes(1) || MaxRequestHead > ByteSize.OfKibibytes(64)) yield return new("max-request-head", $"{MaxRequestHead} must be from 1KiB to 64KiB");
         if (MaxHandshakes is < 1 or > 1_000_000) yield return new("max-handshakes", $"{MaxHandshakes} must be from 1 to 1000000");

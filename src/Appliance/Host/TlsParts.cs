@@ -13,6 +13,8 @@ internal sealed class TlsParts : IDisposable
     private readonly EventLoop _stateLoop;
     private readonly Func<string, ServiceStore> _stores;
     private readonly List<TlsSessions> _sessions = [];
+    private readonly List<LoginDesk> _desks = [];
+    private readonly Dictionary<string, ServiceClock> _clocks = [];
     private readonly Dictionary<string, TicketKeyKeeper> _keepers = [];
 
     /// <param name="stateLoop">The loop of the stores.</param>
@@ -30,7 +32,10 @@ internal sealed class TlsParts : IDisposable
         ServiceStore store = _stores(options.Service);
         TlsSessions? sessions = null;
         if (options.KeepsIds) _sessions.Add(sessions = new TlsSessions(_stateLoop, store, store.Tables.Keys));
-        var server = new TlsServer(Load(options), sessions, new TlsRevocations(store.Tables.Keys));
+        if (!_clocks.TryGetValue(options.Service, out ServiceClock? clock)) _clocks.Add(options.Service, clock = new ServiceClock(_stateLoop, store));
+        var desk = new LoginDesk(_stateLoop, relayLoop, store, store.Tables.Keys, clock);
+        _desks.Add(desk);
+        var server = new TlsServer(Load(options), sessions, new TlsRevocations(store.Tables.Keys), clock, desk);
         if (!options.UsesTickets) return server;
         if (!_keepers.TryGetValue(options.Service, out TicketKeyKeeper? keeper)) _keepers.Add(options.Service, keeper = new TicketKeyKeeper(_stateLoop, store));
         keeper.Users.Add(keys => relayLoop.Post(() => server.Use(keys)));
@@ -57,6 +62,7 @@ internal sealed class TlsParts : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        foreach (LoginDesk desk in _desks) desk.Dispose();
         foreach (TlsSessions sessions in _sessions) sessions.Dispose();
         foreach (TicketKeyKeeper keeper in _keepers.Values) keeper.Dispose();
     }
@@ -108,8 +114,9 @@ internal sealed class TlsParts : IDisposable
         HandshakeTimeout = options.HandshakeTimeout,
         MaxHandshakes = options.MaxHandshakes,
         MaxHandshakesPerSource = options.MaxHandshakesPerSource,
-        Http = new HttpRules { Forwarded = options.Forwarded, MaxHeadBytes = (int)options.MaxRequestHead.Bytes, RequestTimeout = options.RequestTimeout },
+        Http = new HttpRules { Forwarded = options.Forwarded, MaxHeadBytes = (int)options.MaxRequestHead.Bytes, RequestTimeout = options.RequestTimeout, CredentialsFile = options.CredentialsFile, LoginLifetime = options.LoginLifetime },
         Resumption = options.Resumption,
+        SingleUse = options.SingleUse,
         SessionLifetime = options.SessionLifetime,
     };
 }

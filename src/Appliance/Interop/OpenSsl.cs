@@ -66,7 +66,6 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl)] internal static partial long SSL_CTX_set_timeout(SslContextHandle context, long seconds);
     [LibraryImport(Ssl)] internal static partial void SSL_CTX_set_default_read_buffer_len(SslContextHandle context, nuint bytes);
     [LibraryImport(Ssl)] internal static partial void SSL_CTX_set_alpn_select_cb(SslContextHandle context, delegate* unmanaged<nint, byte**, byte*, byte*, uint, void*, int> select, void* argument);
-    [LibraryImport(Ssl)] internal static partial int SSL_CTX_set_alpn_protos(SslContextHandle context, byte* protocols, uint length);
     [LibraryImport(Ssl)] internal static partial void SSL_CTX_set_verify(SslContextHandle context, int mode, void* callback);
     [LibraryImport(Ssl, StringMarshalling = StringMarshalling.Utf8)] internal static partial int SSL_CTX_load_verify_file(SslContextHandle context, string path);
     [LibraryImport(Ssl)] internal static partial int SSL_CTX_set_default_verify_paths(SslContextHandle context);
@@ -100,6 +99,7 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl)] internal static partial nint SSL_get_certificate(nint connection);
     [LibraryImport(Ssl)] internal static partial nint SSL_get0_peer_certificate(nint connection);
     [LibraryImport(Ssl)] internal static partial void SSL_get0_alpn_selected(nint connection, byte** protocol, uint* length);
+    [LibraryImport(Ssl)] internal static partial int SSL_set_alpn_protos(nint connection, byte* protocols, uint length);
     [LibraryImport(Ssl)] internal static partial long SSL_get_verify_result(nint connection);
     [LibraryImport(Ssl)] internal static partial long SSL_ctrl(nint connection, int command, long number, void* pointer);
     [LibraryImport(Ssl)] internal static partial int SSL_set1_host(nint connection, byte* name);
@@ -112,6 +112,25 @@ internal static unsafe partial class OpenSsl
     [LibraryImport(Ssl)] internal static partial nint d2i_SSL_SESSION(nint* session, byte** source, long length);
     [LibraryImport(Ssl)] internal static partial void SSL_SESSION_free(nint session);
     [LibraryImport(Ssl)] internal static partial int SSL_SESSION_get_protocol_version(nint session);
+
+    [LibraryImport(Ssl)] internal static partial nint SSL_get_session(nint connection);
+    [LibraryImport(Ssl)] internal static partial int SSL_SESSION_set1_ticket_appdata(nint session, byte* data, nuint length);
+    [LibraryImport(Ssl)] internal static partial int SSL_SESSION_get0_ticket_appdata(nint session, byte** data, nuint* length);
+    [LibraryImport(Ssl)] internal static partial nint SSL_SESSION_get0_peer(nint session);
+    [LibraryImport(Ssl)] internal static partial int SSL_CTX_set_session_ticket_cb(SslContextHandle context, delegate* unmanaged<nint, void*, int> made, delegate* unmanaged<nint, nint, byte*, nuint, int, void*, int> opened, void* argument);
+
+    // Revoked certificates
+    [LibraryImport(Crypto)] internal static partial nint d2i_X509_CRL(nint* list, byte** source, long length);
+    [LibraryImport(Crypto)] internal static partial void X509_CRL_free(nint list);
+    [LibraryImport(Crypto)] internal static partial nint X509_CRL_get_issuer(nint list);
+    [LibraryImport(Crypto)] internal static partial nint X509_get_issuer_name(nint certificate);
+    [LibraryImport(Crypto)] internal static partial int X509_NAME_cmp(nint name, nint other);
+    [LibraryImport(Crypto)] internal static partial int X509_CRL_get0_by_cert(nint list, nint* entry, nint certificate);
+    [LibraryImport(Crypto)] internal static partial nint X509_get0_notAfter(nint certificate);
+    [LibraryImport(Crypto)] internal static partial int X509_cmp_current_time(nint time);
+
+    // Passwords
+    [LibraryImport(Crypto)] internal static partial int EVP_PBE_scrypt(byte* password, nuint passwordBytes, byte* salt, nuint saltBytes, ulong cost, ulong blockSize, ulong parallel, ulong maxMemory, byte* key, nuint keyBytes);
 
     // Ticket keys
     [LibraryImport(Crypto)] internal static partial nint EVP_aes_256_cbc();

@@ -12,10 +12,11 @@ namespace Appliance.Tests.Relay;
 /// <summary>A relay on loopback with its own loop thread, in front of servers that a test plays with sockets of its own.</summary>
 internal sealed class RelayFixture : IDisposable
 {
-    private readonly EventLoop _loop = new();
+    private readonly EventLoop _loop;
 
-    internal RelayFixture(Func<RelayOptions, RelayOptions>? options = null, Func<BackendOptions, BackendOptions>? backend = null, IPAddress? address = null, int servers = 1, TlsServer? tls = null)
+    internal RelayFixture(Func<RelayOptions, RelayOptions>? options = null, Func<BackendOptions, BackendOptions>? backend = null, IPAddress? address = null, int servers = 1, TlsServer? tls = null, EventLoop? loop = null)
     {
+        _loop = loop ?? new EventLoop();
         address ??= IPAddress.Loopback;
         Servers = [.. Enumerable.Range(0, servers).Select(_ => Listening(address))];
         BackendOptions pool = new() { Name = "pool", Servers = [.. Servers.Select(static server => new BackendServer((IPEndPoint)server.LocalEndPoint!, 1))] };

@@ -80,6 +80,31 @@ public sealed class Resuming_sessions
         AssertNotResumed(pair, version, resume);
     }
 
+    [Fact]
+    public void A_session_for_one_use_is_resumed_once_at_whichever_node()
+    {
+        using var pair = new TlsPair(Resumption.Ids, static settings => settings with { SingleUse = true });
+        string session = NewSession(pair, "-tls1_3"), next = pair.Directory.File("next");
+
+        Assert.Contains("Reused, TLSv", Client(pair.Second.Relay.EndPoint, "-tls1_3", "-sess_in", session, "-sess_out", next), StringComparison.Ordinal);
+        pair.Settle();
+        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, "-tls1_3", "-sess_in", session), StringComparison.Ordinal);
+        Assert.Contains("New, TLSv", Client(pair.First.Relay.EndPoint, "-tls1_3", "-sess_in", session), StringComparison.Ordinal);
+        Assert.Contains("Reused, TLSv", Client(pair.First.Relay.EndPoint, "-tls1_3", "-sess_in", next), StringComparison.Ordinal); // each resumption brings a new one
+    }
+
+    [Fact]
+    public void A_session_ends_by_the_clock_of_the_service_whatever_that_of_the_node_says()
+    {
+        using var pair = new TlsPair(Resumption.Ids);
+        string session = NewSession(pair, "-tls1_3");
+
+        pair.Advance(TimeSpan.FromHours(3));
+
+        Assert.Contains("New, TLSv", Client(pair.Second.Relay.EndPoint, "-tls1_3", "-sess_in", session), StringComparison.Ordinal);
+        Assert.Equal(1, pair.Second.OnCounters(static counters => counters.MissedExpired + counters.MissedUnknown));
+    }
+
     /// <summary>The first listener gives a session, and the table has it where sessions are kept there.</summary>
     /// <returns>The file that the client wrote it to.</returns>
     private static string NewSession(TlsPair pair, string version, params string[] options)

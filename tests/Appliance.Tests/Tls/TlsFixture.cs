@@ -5,6 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 using Appliance.Configuration;
 using Appliance.Listeners.Relay;
 using Appliance.Listeners.Tls;
+using Appliance.Multicast.Transport;
 using Appliance.Tests.Relay;
 
 namespace Appliance.Tests.Tls;
@@ -12,11 +13,12 @@ namespace Appliance.Tests.Tls;
 /// <summary>A TLS listener on loopback in front of servers that a test plays.</summary>
 internal sealed class TlsFixture : IDisposable
 {
-    internal TlsFixture(Func<TestCertificates, TlsSettings, TlsSettings>? settings = null, Func<RelayOptions, RelayOptions>? options = null, TlsSessions? sessions = null, TlsRevocations? revocations = null, Func<BackendOptions, BackendOptions>? backend = null)
+    internal TlsFixture(Func<TestCertificates, TlsSettings, TlsSettings>? settings = null, Func<RelayOptions, RelayOptions>? options = null, TlsSessions? sessions = null, TlsRevocations? revocations = null, Func<BackendOptions, BackendOptions>? backend = null, ServiceClock? clock = null, Func<EventLoop, LoginDesk>? logins = null)
     {
+        EventLoop loop = new();
         TlsSettings plain = new() { Certificates = [Certificates.Server("default", rsa: false, "shop.test")], SessionContext = "test/tls", Alpn = ["http/1.1"] };
-        Tls = new TlsServer(TlsContexts.Load(settings?.Invoke(Certificates, plain) ?? plain), sessions, revocations);
-        Relay = new RelayFixture(options, backend, tls: Tls);
+        Tls = new TlsServer(TlsContexts.Load(settings?.Invoke(Certificates, plain) ?? plain), sessions, revocations, clock, logins?.Invoke(loop));
+        Relay = new RelayFixture(options, backend, tls: Tls, loop: loop);
     }
 
     internal TestCertificates Certificates { get; } = new();

@@ -13,11 +13,14 @@ internal sealed class TlsPair : IDisposable
     private readonly StoreFixture _service = new(null, ClassOptions.DefaultsOf(RecordClass.Credential));
     private readonly EventLoop _loop = new();
     private readonly List<TlsSessions> _sessions = [];
+    private readonly List<LoginDesk> _desks = [];
+    private readonly ServiceClock _clock;
     private readonly TicketKeyKeeper _keeper;
 
     internal TlsPair(Resumption resumption, Func<TlsSettings, TlsSettings>? settings = null)
     {
         _service.Now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+        _clock = new ServiceClock(_loop, _service.Store);
         _keeper = new TicketKeyKeeper(_loop, _service.Store);
         First = Open(resumption, settings);
         Second = Open(resumption, settings);
@@ -37,6 +40,28 @@ internal sealed class TlsPair : IDisposable
     {
         foreach (TlsFixture listener in new[] { First, Second }) listener.Relay.OnLoop(static () => true);
         for (int i = 0; i < 2; i++) OnStateLoop(static () => { });
+    }
+
+    /// <summary>Deletes what the table holds under a prefix.</summary>
+    internal void Delete(string prefix) => OnStateLoop(() =>
+    {
+        foreach (string key in _service.Keys().Where(key => key.StartsWith(prefix, StringComparison.Ordinal))) Assert.True(_service.Store.Delete(StoreFixture.Bytes(key)));
+    });
+
+    /// <summary>What the table holds under a prefix, with the values.</summary>
+    internal string[] Values(string prefix)
+    {
+        string[] values = [];
+        OnStateLoop(() => values = [.. _service.Keys().Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).Select(key => _service.Get(key)!)]);
+        return values;
+    }
+
+    /// <summary>Moves the service's clock on; this machine's stays.</summary>
+    internal void Advance(TimeSpan time)
+    {
+        OnStateLoop(() => _service.Now += (long)time.TotalMilliseconds);
+        long then = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() + (long)time.TotalMilliseconds / 2;
+        First.Relay.Await(() => _clock.NowMilliseconds > then, "the listeners know of it");
     }
 
     /// <summary>Deletes every session.</summary>
@@ -67,6 +92,7 @@ internal sealed class TlsPair : IDisposable
         First.Dispose();
         Second.Dispose();
         _loop.Dispose();
+        foreach (LoginDesk desk in _desks) desk.Dispose();
         foreach (TlsSessions sessions in _sessions) sessions.Dispose();
         _keeper.Dispose();
         _service.Dispose();
@@ -77,7 +103,12 @@ internal sealed class TlsPair : IDisposable
     {
         var sessions = new TlsSessions(_loop, _service.Store, _service.Store.Tables.Keys);
         _sessions.Add(sessions);
-        var fixture = new TlsFixture((_, settings) => (change?.Invoke(settings) ?? settings) with { Resumption = resumption }, sessions: sessions, revocations: new TlsRevocations(_service.Store.Tables.Keys));
+        var fixture = new TlsFixture((_, settings) => (change?.Invoke(settings) ?? settings) with { Resumption = resumption }, sessions: sessions, revocations: new TlsRevocations(_service.Store.Tables.Keys), clock: _clock, logins: loop =>
+        {
+            var desk = new LoginDesk(_loop, loop, _service.Store, _service.Store.Tables.Keys, _clock);
+            _desks.Add(desk);
+            return desk;
+        });
         _keeper.Users.Add(keys => fixture.Relay.Post(() => fixture.Tls.Use(keys)));
         return fixture;
     }

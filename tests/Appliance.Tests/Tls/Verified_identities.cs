@@ -1,6 +1,7 @@
 using System.Security.Cryptography.X509Certificates;
 using Appliance.Configuration;
 using Appliance.Listeners.Relay;
+using Appliance.Listeners.Tls;
 using Appliance.Tests.Shared;
 
 namespace Appliance.Tests.Tls;
@@ -33,6 +34,30 @@ public sealed class Verified_identities
 
         pair.Second.Relay.AwaitEnded(RelayEnd.IdentityRevoked);
         pair.First.Relay.AwaitEnded(RelayEnd.IdentityRevoked);
+    }
+
+    [Theory]
+    [InlineData("-tls1_2", Resumption.Ids)]
+    [InlineData("-tls1_3", Resumption.Ids)]
+    [InlineData("-tls1_2", Resumption.Tickets)]
+    [InlineData("-tls1_3", Resumption.Tickets)]
+    public void End_with_their_certificate_although_the_session_goes_on(string version, Resumption resumption)
+    {
+        using var certificates = new TestCertificates();
+        using var directory = new TemporaryDirectory();
+        using X509Certificate2 alice = certificates.Client("alice");
+        string own = directory.File("alice.pem"), session = directory.File("session");
+        File.WriteAllText(own, alice.ExportCertificatePem() + "\n" + alice.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
+        using var pair = new TlsPair(resumption, settings => settings with { ClientCertificates = ClientCertificates.Optional, ClientCa = certificates.AuthorityPath });
+        Client(pair.First, version, "-sess_out", session, "-cert", own);
+        pair.Settle();
+        Assert.Contains("Reused, TLSv", Client(pair.Second, version, "-sess_in", session), StringComparison.Ordinal);
+
+        TlsContexts revoking = TlsContexts.Load(pair.Second.Tls.Contexts.Settings with { ClientCrl = certificates.Revoke(alice) });
+        pair.Second.Relay.OnLoop(() => { pair.Second.Tls.Use(revoking); return true; });
+
+        Assert.Contains("New, TLSv", Client(pair.Second, version, "-sess_in", session), StringComparison.Ordinal);
+        Assert.Equal(1, pair.Second.OnCounters(static counters => counters.MissedCertificate));
     }
 
     private static string Client(TlsFixture server, string version, params string[] options) =>

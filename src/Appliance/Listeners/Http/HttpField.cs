@@ -24,6 +24,9 @@ internal enum HttpField
     /// <summary>Another protocol on the same connection.</summary>
     Upgrade,
 
+    /// <summary>Who asks, for the listener where users log in.</summary>
+    Authorization,
+
     /// <summary>X-Forwarded-For: whom the request is for.</summary>
     ForwardedFor,
 
@@ -49,6 +52,7 @@ internal static class HttpFields
         7 when Is(name, "upgrade"u8) => HttpField.Upgrade,
         9 when Is(name, "forwarded"u8) => HttpField.Claimed,
         10 when Is(name, "connection"u8) => HttpField.Connection,
+        13 when Is(name, "authorization"u8) => HttpField.Authorization,
         14 when Is(name, "content-length"u8) => HttpField.ContentLength,
         17 when Is(name, "transfer-encoding"u8) => HttpField.TransferEncoding,
         > 12 and <= LongestKnown => OfForwarded(name),

@@ -16,11 +16,13 @@ internal sealed unsafe class HttpFront : IConnection
 
     private const int RawAt = ConnectionMemory.LargestReadBytes / 2; // in the input: what is read there is rewritten to its beginning
     private const int SmallestHeldBytes = 4096;
+    private const int MostDiscardedBytes = 1 << 20;
     private readonly IConnection _inner;
     private readonly ConnectionMemory _memory;
     private readonly HttpRules _rules;
     private readonly TlsCounters _counters;
     private readonly byte[] _added;
+    private readonly HttpLogin? _login;
     private NativeBlock _held;  // bytes of the client that wait: for the end of their head, or for room
     private int _heldStart;
     private int _heldEnd;
@@ -28,6 +30,8 @@ internal sealed unsafe class HttpFront : IConnection
     private NativeBlock _ready; // a head that is longer than what may be received at once
     private int _readyStart;
     private int _readyEnd;
+    private bool _isAnswered;   // the refusal
+    private long _discarded;
     private HttpBody _body;
     private HttpUpgrade _upgrade;
 
@@ -36,13 +40,15 @@ internal sealed unsafe class HttpFront : IConnection
     /// <param name="rules">In force for this connection.</param>
     /// <param name="added">Fields that every head gets, in full lines of at most <see cref="GrowthBytes"/> bytes.</param>
     /// <param name="counters">Where requests are counted.</param>
-    internal HttpFront(IConnection inner, ConnectionMemory memory, HttpRules rules, byte[] added, TlsCounters counters)
+    /// <param name="login">Who the client is; null where nobody is asked.</param>
+    internal HttpFront(IConnection inner, ConnectionMemory memory, HttpRules rules, byte[] added, TlsCounters counters, HttpLogin? login = null)
     {
         _inner = inner;
         _memory = memory;
         _rules = rules;
         _added = added;
         _counters = counters;
+        _login = login;
     }
 
     /// <summary>Why requests go no further; the client has been told where it could be.</summary>
@@ -54,11 +60,11 @@ internal sealed unsafe class HttpFront : IConnection
     /// <summary>For a head that has begun.</summary>
     internal TimeSpan RequestTimeout => _rules.RequestTimeout;
 
-    /// <summary>Number of the request whose head has begun and not ended; 0 when there is none.</summary>
-    internal long AwaitedHead => _searched > 0 ? Passed + 1 : 0;
+    /// <summary>Number of the request whose head has begun and not ended; 0 when there is none; less when all that is awaited is that the client ends, which has its answer.</summary>
+    internal long AwaitedHead => _isAnswered ? -1 : _searched > 0 ? Passed + 1 : 0;
 
     /// <inheritdoc/>
-    public bool IsReadable => !InputEnded && !_upgrade.IsAwaited && (Refusal != HttpRefusal.None || _readyEnd > _readyStart || HeldBytes > _searched || _inner.IsReadable);
+    public bool IsReadable => !InputEnded && !Waits && (Refusal != HttpRefusal.None && !_isAnswered || _readyEnd > _readyStart || HeldBytes > _searched || _inner.IsReadable);
 
     /// <inheritdoc/>
     public bool InputEnded { get; private set; }
@@ -78,6 +84,9 @@ internal sealed unsafe class HttpFront : IConnection
     /// <inheritdoc/>
     public long BytesSent => _inner.BytesSent;
 
+    // Until the server has said whether it switches, or a password was checked.
+    private bool Waits => _upgrade.IsAwaited || _login is { IsWaiting: true };
+
     private int HeldBytes => _heldEnd - _heldStart;
 
     private byte* Raw => _memory.Input + RawAt;
@@ -96,7 +105,7 @@ internal sealed unsafe class HttpFront : IConnection
         while (true)
         {
             if (_readyEnd > _readyStart) return Drain(maxBytes);
-            if (Refusal != HttpRefusal.None) return -Sockets.ConnectionReset;
+            if (Refusal != HttpRefusal.None) return _isAnswered ? Discard(maxBytes) : -Sockets.ConnectionReset;
             if (HeldBytes == 0 && (_upgrade.IsDone || _body.PlainBytes >= maxBytes)) return ReceivePlain(maxBytes);
             if (HeldBytes <= _searched)
             {
@@ -108,7 +117,7 @@ internal sealed unsafe class HttpFront : IConnection
                     int written = Pass(new ReadOnlySpan<byte>(Raw, received), maxBytes, out int taken);
                     if (taken < received && !Hold(new ReadOnlySpan<byte>(Raw + taken, received - taken))) Refuse(HttpRefusal.Unavailable);
                     if (written > 0) return written;
-                    if (_upgrade.IsAwaited) return -Sockets.TryAgain;
+                    if (Waits) return -Sockets.TryAgain;
                     continue;
                 }
             }
@@ -116,7 +125,7 @@ internal sealed unsafe class HttpFront : IConnection
             _heldStart += used;
             if (HeldBytes == 0) Release();
             if (passed > 0) return passed;
-            if (_upgrade.IsAwaited) return -Sockets.TryAgain;
+            if (Waits) return -Sockets.TryAgain;
         }
     }
 
@@ -153,7 +162,18 @@ internal sealed unsafe class HttpFront : IConnection
         if (Refusal != HttpRefusal.None) return;
         Refusal = refusal;
         _counters.RefusedRequests++;
-        if (Passed == 0 && _inner.Write(HttpAnswer.Of(refusal))) _inner.EndOutput();
+        if (Passed > 0 || !_inner.Write(HttpAnswer.Of(refusal))) return;
+        _inner.EndOutput();
+        _isAnswered = true;
+    }
+
+    // Closing while the client still sends would reset the connection and take the answer from it: RFC 9112, 9.6.
+    private int Discard(int maxBytes)
+    {
+        Release();
+        int received = _inner.Receive(Raw, maxBytes / 2);
+        if (received > 0) _discarded += received;
+        return received == -Sockets.TryAgain || received > 0 && _discarded < MostDiscardedBytes ? -Sockets.TryAgain : -Sockets.ConnectionReset;
     }
 
     private int ReceivePlain(int maxBytes)
@@ -212,6 +232,17 @@ internal sealed unsafe class HttpFront : IConnection
         int needed = bytes.Length + GrowthBytes;
         if (needed > output.Length && !isFirst) return false;
         HttpRefusal refusal = HttpRequestHead.TryParse(bytes, out HttpRequestHead head);
+        if (refusal == HttpRefusal.None && _login is not null)
+        {
+            LoginStep step = _login.Check(head.Authorization);
+            if (step == LoginStep.Waits) return false;
+            if (step == LoginStep.Unknown && Passed == 0 && !head.HasBody)
+            {
+                _counters.Challenges++;
+                return _inner.Write(HttpAnswer.Challenge);
+            }
+            refusal = step switch { LoginStep.Passed => HttpRefusal.None, LoginStep.Busy => HttpRefusal.Unavailable, _ => HttpRefusal.Unauthorized };
+        }
         if (refusal == HttpRefusal.None && needed > output.Length && !_memory.TryRentInput(needed, out _ready)) refusal = HttpRefusal.Unavailable;
         if (refusal != HttpRefusal.None)
         {
@@ -219,9 +250,10 @@ internal sealed unsafe class HttpFront : IConnection
             return false;
         }
         // Only the first answer is known to be that of the first request.
-        bool upgrades = head.UpgradesToWebSocket && Passed == 0, keepsClaims = _rules.Forwarded == Forwarded.Append;
-        if (needed > output.Length) _readyEnd = head.Write(_ready.Span, _added, keepsClaims, upgrades);
-        else written = head.Write(output, _added, keepsClaims, upgrades);
+        bool upgrades = head.UpgradesToWebSocket && Passed == 0;
+        HttpLeft left = (upgrades ? HttpLeft.Upgrade : 0) | (_rules.Forwarded == Forwarded.Append ? HttpLeft.ForwardedFor : 0) | (_login is null ? HttpLeft.Authorization : 0);
+        if (needed > output.Length) _readyEnd = head.Write(_ready.Span, _login?.Fields ?? _added, left);
+        else written = head.Write(output, _login?.Fields ?? _added, left);
         if (upgrades) _upgrade.Await();
         _body = HttpBody.After(head);
         Passed++;

@@ -9,6 +9,9 @@ internal enum HttpRefusal
     /// <summary>It breaks a rule of RFC 9112, or leaves open where it ends: two servers could read it differently.</summary>
     BadRequest = 400,
 
+    /// <summary>The client has not said who it is, or not truly.</summary>
+    Unauthorized = 401,
+
     /// <summary>CONNECT: what is inside a tunnel could not be looked at.</summary>
     MethodNotAllowed = 405,
 

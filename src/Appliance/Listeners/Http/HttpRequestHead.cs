@@ -13,13 +13,14 @@ internal readonly ref struct HttpRequestHead
     private readonly ReadOnlySpan<byte> _bytes; // without the empty line
     private readonly int _fieldsAt;
 
-    private HttpRequestHead(ReadOnlySpan<byte> bytes, int fieldsAt, long contentLength, bool isChunked, bool upgrades)
+    private HttpRequestHead(ReadOnlySpan<byte> bytes, int fieldsAt, long contentLength, bool isChunked, bool upgrades, ReadOnlySpan<byte> authorization)
     {
         _bytes = bytes;
         _fieldsAt = fieldsAt;
         ContentLength = contentLength;
         IsChunked = isChunked;
         UpgradesToWebSocket = upgrades;
+        Authorization = authorization;
     }
 
     /// <summary>Bytes of the body; 0 when there is none, or when it is chunked.</summary>
@@ -30,6 +31,12 @@ internal readonly ref struct HttpRequestHead
 
     /// <summary>It asks for WebSocket (RFC 6455, 4.1) and has no body.</summary>
     internal bool UpgradesToWebSocket { get; }
+
+    /// <summary>Who asks, as the client says; empty when it does not. Secret.</summary>
+    internal ReadOnlySpan<byte> Authorization { get; }
+
+    /// <summary>It has a body.</summary>
+    internal bool HasBody => IsChunked || ContentLength > 0;
 
     /// <summary>Where the head that begins a span ends, the empty line included; -1 when its end has not come.</summary>
     /// <param name="bytes">What came so far.</param>
@@ -50,6 +57,7 @@ internal readonly ref struct HttpRequestHead
         if (refusal != HttpRefusal.None) return refusal;
         long length = -1;
         int hosts = 0, codings = 0, upgrades = 0;
+        ReadOnlySpan<byte> authorization = [];
         for (ReadOnlySpan<byte> rest = bytes[(line + 2)..]; rest.Length > 0;)
         {
             int end = rest.IndexOf("\r\n"u8);
@@ -70,22 +78,25 @@ internal readonly ref struct HttpRequestHead
                 case HttpField.Upgrade:
                     upgrades += HttpFields.Is(value, "websocket"u8) ? 1 : 2;
                     break;
+                case HttpField.Authorization:
+                    if (!authorization.IsEmpty || value.IsEmpty) return HttpRefusal.BadRequest;
+                    authorization = value;
+                    break;
                 default:
                     break;
             }
         }
         if (hosts > 1 || hosts == 0 && !isOld || codings > 1 || codings == 1 && (length >= 0 || isOld)) return HttpRefusal.BadRequest; // RFC 9112, 3.2 and 6.1
-        head = new HttpRequestHead(bytes, line + 2, Math.Max(0, length), codings == 1, upgrades == 1 && codings == 0 && length <= 0);
+        head = new HttpRequestHead(bytes, line + 2, Math.Max(0, length), codings == 1, upgrades == 1 && codings == 0 && length <= 0, authorization);
         return HttpRefusal.None;
     }
 
     /// <summary>Writes the head as it goes on: what only this side may say is taken out, and said.</summary>
     /// <param name="destination">Has room for the head and <paramref name="added"/>.</param>
     /// <param name="added">Fields in full lines.</param>
-    /// <param name="keepsClaims">What the client says of those that it speaks for stays, in front of what this side says.</param>
-    /// <param name="upgrades">It may go on asking for WebSocket.</param>
+    /// <param name="left">What else is left in.</param>
     /// <returns>Bytes written.</returns>
-    internal int Write(Span<byte> destination, ReadOnlySpan<byte> added, bool keepsClaims, bool upgrades)
+    internal int Write(Span<byte> destination, ReadOnlySpan<byte> added, HttpLeft left)
     {
         int written = Copy(_bytes[.._fieldsAt], destination, 0);
         for (ReadOnlySpan<byte> rest = _bytes[_fieldsAt..]; rest.Length > 0;)
@@ -94,13 +105,21 @@ internal readonly ref struct HttpRequestHead
             ReadOnlySpan<byte> line = rest[..end];
             rest = rest[end..];
             HttpField field = HttpFields.Of(line[..colon]);
-            if (field == HttpField.Connection) written += WriteConnection(destination[written..], line[..colon], line[(colon + 1)..^2], upgrades);
-            else if (field is HttpField.Claimed || field == HttpField.ForwardedFor && !keepsClaims || field == HttpField.Upgrade && !upgrades) continue;
-            else written = Copy(line, destination, written);
+            if (field == HttpField.Connection) written += WriteConnection(destination[written..], line[..colon], line[(colon + 1)..^2], (left & HttpLeft.Upgrade) != 0);
+            else if (IsLeft(field, left)) written = Copy(line, destination, written);
         }
         written = Copy(added, destination, written);
         return Copy("\r\n"u8, destination, written);
     }
+
+    private static bool IsLeft(HttpField field, HttpLeft left) => field switch
+    {
+        HttpField.Claimed => false,
+        HttpField.ForwardedFor => (left & HttpLeft.ForwardedFor) != 0,
+        HttpField.Upgrade => (left & HttpLeft.Upgrade) != 0,
+        HttpField.Authorization => (left & HttpLeft.Authorization) != 0,
+        _ => true,
+    };
 
     private static HttpRefusal CheckRequestLine(ReadOnlySpan<byte> line, out bool isOld)
     {

@@ -14,6 +14,12 @@ internal sealed record HttpRules
     /// <summary>For a head that has begun.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Who may log in; empty when nobody is asked.</summary>
+    public string CredentialsFile { get; init; } = "";
+
+    /// <summary>How long a login holds.</summary>
+    public TimeSpan LoginLifetime { get; init; } = TimeSpan.FromHours(12);
+
     /// <summary>Requests are looked at; bytes pass as they are where not.</summary>
     internal bool IsNeeded => Forwarded != Forwarded.Off;
 }

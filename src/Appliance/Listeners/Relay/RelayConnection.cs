@@ -236,7 +236,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
         if (!_listener.Tls.Admits(_tls)) End(RelayEnd.IdentityRevoked);
         else
         {
-            if (_listener.Tls.TryOpenHttp(_tls, _listener.Memory, _client) is { } http) _front = _http = http;
+            if (_listener.Tls.Contexts.Settings.Http.IsNeeded) _front = _http = _listener.Tls.OpenHttp(_tls, _listener.Memory, _client, () => _listener.Schedule(this));
             Connect();
         }
     }
@@ -291,7 +291,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
         else if (_listener.Pool.Tls is not { } tls) BeginRelaying();
         else
         {
-            _back = _serverTls = tls.Connect(_backSocket, _listener.Memory, _listener.Output);
+            _back = _serverTls = tls.Connect(_backSocket, _listener.Memory, _listener.Output, _tls is null ? [] : _tls.Protocol);
             _stage = Stage.ServerHandshake; // within connect-timeout still
             HandshakeWithServer();
         }
@@ -300,6 +300,8 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
     private void HandshakeWithServer()
     {
         TlsProgress progress = _back!.Flush() ? _serverTls!.Handshake() : TlsProgress.Failed;
+        // A server that chooses nothing speaks HTTP/1.1 (RFC 7301, 3.1): frames of HTTP/2 would be noise to it.
+        if (progress == TlsProgress.Done && _tls is not null && _tls.Protocol.SequenceEqual("h2"u8) && !_serverTls!.Protocol.SequenceEqual("h2"u8)) progress = TlsProgress.Failed;
         if (progress == TlsProgress.Done) BeginRelaying();
         else if (progress == TlsProgress.Failed) TryAnother();
     }
@@ -399,8 +401,9 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
 
     private void RefuseLateHead()
     {
-        _http!.Refuse(HttpRefusal.Timeout);
-        End(RelayEnd.RequestTimeout);
+        bool isAnswered = _http!.Refusal != HttpRefusal.None;
+        _http.Refuse(HttpRefusal.Timeout);
+        End(isAnswered ? RelayEnd.RequestRefused : RelayEnd.RequestTimeout);
     }
 
     private void SetDeadline(TimeSpan time)

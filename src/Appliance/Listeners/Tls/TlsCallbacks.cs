@@ -16,6 +16,8 @@ internal static unsafe class TlsCallbacks
     private const int RetryFlags = 0x0f, RetryRead = 0x01 | 0x08;
     private const int ControlFlush = 11;        // BIO_CTRL_FLUSH
     private const int AlertWritten = 0x4008;    // SSL_CB_WRITE_ALERT
+    private const int TicketGood = 5, TicketOld = 6; // SSL_TICKET_SUCCESS, _SUCCESS_RENEW
+    private const int TicketIgnoreAndRenew = 2, TicketUse = 3, TicketUseAndRenew = 4; // SSL_TICKET_RETURN_*
     private const int NoRenegotiationAlert = 1 << 8 | 100; // level warning, no_renegotiation
 
     /// <summary>The stream between OpenSSL and a <see cref="TlsConnection"/>. Made once, never freed.</summary>
@@ -41,6 +43,8 @@ internal static unsafe class TlsCallbacks
             OpenSsl.SSL_CTX_sess_set_new_cb(context, &OnNewSession);
             OpenSsl.SSL_CTX_sess_set_get_cb(context, &OnFindSession);
         }
+        bool logins = settings.Http.CredentialsFile.Length > 0, certificates = settings.ClientCertificates != ClientCertificates.Off;
+        if (logins || certificates) OpenSsl.SSL_CTX_set_session_ticket_cb(context, logins ? &OnTicketMade : null, certificates ? &OnTicketOpened : null, null);
         if (tickets) OpenSsl.SSL_CTX_set_tlsext_ticket_key_evp_cb(context, &OnTicket);
         else OpenSsl.SSL_CTX_set_options(context, OpenSsl.NoTicket); // TLS 1.3 then keeps sessions by id as well
         OpenSsl.SSL_CTX_set_num_tickets(context, tickets ? 2u : ids ? 1u : 0); // each one by id is a record of the mirror
@@ -121,8 +125,9 @@ internal static unsafe class TlsCallbacks
         TlsSettings settings = server.Contexts.Settings;
         uint bytes;
         byte* id = OpenSsl.SSL_SESSION_get_id(session, &bytes);
+        if (settings.Http.CredentialsFile.Length > 0) GiveLoginHandle(session);
         bool hasTicket = settings.Resumption == Resumption.Both && OpenSsl.SSL_SESSION_get_protocol_version(session) == OpenSsl.Tls13;
-        if (bytes > 0 && !hasTicket) server.Sessions?.Add(new ReadOnlySpan<byte>(id, (int)bytes), session, settings.ClientCertificates == ClientCertificates.Off ? [] : TlsIdentity.Of(connection), EventLoop.ReadWallClock() + (long)settings.SessionLifetime.TotalMilliseconds);
+        if (bytes > 0 && !hasTicket) server.Sessions?.Add(new ReadOnlySpan<byte>(id, (int)bytes), session, settings.ClientCertificates == ClientCertificates.Off ? [] : TlsIdentity.Of(connection), server.NowMilliseconds + (long)settings.SessionLifetime.TotalMilliseconds);
         return 0;
     }
 
@@ -132,10 +137,53 @@ internal static unsafe class TlsCallbacks
         *isKept = 0;
         TlsServer server = TlsConnection.Current.Server!;
         if (server.Sessions is not { } sessions) return 0;
-        SessionLookup outcome = sessions.Find(new ReadOnlySpan<byte>(id, length), EventLoop.ReadWallClock(), out nint session);
+        SessionLookup outcome = sessions.Find(new ReadOnlySpan<byte>(id, length), server.NowMilliseconds, out nint session);
         if (outcome == SessionLookup.Unknown) server.Counters.MissedUnknown++;
         if (outcome == SessionLookup.Expired) server.Counters.MissedExpired++;
-        return session;
+        if (session == 0 || IsGood(server, session) && IsFresh(sessions, server, session, new ReadOnlySpan<byte>(id, length))) return session;
+        OpenSsl.SSL_SESSION_free(session);
+        return 0;
+    }
+
+    // A ticket, of TLS 1.2 or 1.3, is about to be sealed, or a TLS 1.3 session to be given its id.
+    [UnmanagedCallersOnly]
+    private static int OnTicketMade(nint connection, void* argument)
+    {
+        GiveLoginHandle(OpenSsl.SSL_get_session(connection));
+        return 1;
+    }
+
+    [UnmanagedCallersOnly]
+    private static int OnTicketOpened(nint connection, nint session, byte* name, nuint nameBytes, int status, void* argument)
+    {
+        if (status is not (TicketGood or TicketOld)) return TicketIgnoreAndRenew;
+        return IsGood(TlsConnection.Current.Server!, session) ? status == TicketGood ? TicketUse : TicketUseAndRenew : TicketIgnoreAndRenew;
+    }
+
+    // The handle stays with all sessions that are resumed from this one.
+    private static void GiveLoginHandle(nint session)
+    {
+        byte* data;
+        nuint length;
+        if (OpenSsl.SSL_SESSION_get0_ticket_appdata(session, &data, &length) == 1 && length > 0) return;
+        byte* handle = stackalloc byte[LoginDesk.HandleBytes];
+        if (OpenSsl.RAND_bytes(handle, LoginDesk.HandleBytes) == 1) OpenSsl.SSL_SESSION_set1_ticket_appdata(session, handle, LoginDesk.HandleBytes); // else: the client logs in anew each time
+    }
+
+    // A session stands for the certificate that its client showed when it began: it ends with it.
+    private static bool IsGood(TlsServer server, nint session)
+    {
+        nint certificate = server.Contexts.Settings.ClientCertificates == ClientCertificates.Off ? 0 : OpenSsl.SSL_SESSION_get0_peer(session);
+        if (certificate == 0 || server.Contexts.Revoked?.Contains(certificate) != true && OpenSsl.X509_cmp_current_time(OpenSsl.X509_get0_notAfter(certificate)) > 0) return true;
+        server.Counters.MissedCertificate++;
+        return false;
+    }
+
+    private static bool IsFresh(TlsSessions sessions, TlsServer server, nint session, ReadOnlySpan<byte> id)
+    {
+        if (!server.Contexts.Settings.SingleUse || OpenSsl.SSL_SESSION_get_protocol_version(session) != OpenSsl.Tls13 || sessions.TrySpend(id)) return true;
+        server.Counters.MissedSpent++;
+        return false;
     }
 
     [UnmanagedCallersOnly]

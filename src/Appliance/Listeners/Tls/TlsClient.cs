@@ -47,10 +47,15 @@ internal sealed unsafe class TlsClient : IDisposable
     }
 
     /// <summary>TLS over a connection to a server.</summary>
+    /// <param name="socket">Connecting or connected.</param>
+    /// <param name="memory">That of the socket.</param>
+    /// <param name="output">Shared by the connections of a loop.</param>
+    /// <param name="protocol">What the client behind has chosen by ALPN, which the server is offered and no other; empty for nothing.</param>
     /// <exception cref="OpenSslException">Out of memory.</exception>
-    internal TlsConnection Connect(TcpConnection socket, ConnectionMemory memory, TlsOutput output)
+    internal TlsConnection Connect(TcpConnection socket, ConnectionMemory memory, TlsOutput output, ReadOnlySpan<byte> protocol = default)
     {
         var connection = new TlsConnection(socket, memory, output, _context, null);
+        if (!protocol.IsEmpty) connection.Offer(protocol);
         if (_name.Length == 0) return connection;
         fixed (byte* name = _name)
         {

@@ -71,8 +71,29 @@ internal sealed unsafe class TlsConnection : IConnection
     /// <summary>TLS 1.3.</summary>
     internal bool IsTls13 => OpenSsl.SSL_version(Pointer) == OpenSsl.Tls13;
 
+    /// <summary>What ALPN has chosen; empty for nothing.</summary>
+    internal ReadOnlySpan<byte> Protocol
+    {
+        get
+        {
+            byte* protocol;
+            uint length;
+            OpenSsl.SSL_get0_alpn_selected(Pointer, &protocol, &length);
+            return new ReadOnlySpan<byte>(protocol, (int)length);
+        }
+    }
+
     /// <summary>The handshake resumed a session.</summary>
     internal bool IsResumed => OpenSsl.SSL_session_reused(Pointer) == 1;
+
+    /// <summary>What the session carries to tell a login by (<see cref="LoginDesk"/>), at whichever node it is resumed; empty when it carries nothing.</summary>
+    internal byte[] LoginHandle()
+    {
+        byte* data;
+        nuint length;
+        nint session = OpenSsl.SSL_get_session(Pointer);
+        return session != 0 && OpenSsl.SSL_SESSION_get0_ticket_appdata(session, &data, &length) == 1 && length == LoginDesk.HandleBytes ? new ReadOnlySpan<byte>(data, (int)length).ToArray() : [];
+    }
 
     /// <inheritdoc/>
     public bool IsReadable => !InputEnded && (_hasMore || _socket.IsReadable);
@@ -94,6 +115,15 @@ internal sealed unsafe class TlsConnection : IConnection
 
     /// <inheritdoc/>
     public long BytesSent => _socket.BytesSent;
+
+    /// <summary>Offers one protocol by ALPN, before the handshake.</summary>
+    internal void Offer(ReadOnlySpan<byte> protocol)
+    {
+        Span<byte> list = stackalloc byte[256];
+        list[0] = checked((byte)protocol.Length);
+        protocol.CopyTo(list[1..]);
+        fixed (byte* start = list) _ = OpenSsl.SSL_set_alpn_protos(Pointer, start, 1 + (uint)protocol.Length); // 0 is success; else nothing is offered
+    }
 
     /// <summary>Goes on with the handshake.</summary>
     internal TlsProgress Handshake()

@@ -28,11 +28,17 @@ internal sealed unsafe class TlsContexts : IDisposable
     /// <summary>What they were made of.</summary>
     internal TlsSettings Settings { get; }
 
+    /// <summary>Who may log in; null when nobody is asked.</summary>
+    internal Credentials? Credentials { get; private set; }
+
     /// <summary>For clients that name no server, or none that is known.</summary>
     internal SslContextHandle Default => _contexts[0];
 
     /// <summary>The certificates, in the order of the configuration.</summary>
     internal IReadOnlyList<TlsCertificate> Certificates { get; private set; } = [];
+
+    /// <summary>Clients' certificates that are revoked; null when none is asked.</summary>
+    internal RevokedCertificates? Revoked { get; private set; }
 
     /// <summary>Preferred ones first.</summary>
     internal IReadOnlyList<byte[]> AlpnProtocols { get; }
@@ -45,6 +51,8 @@ internal sealed unsafe class TlsContexts : IDisposable
         var contexts = new TlsContexts(settings);
         try
         {
+            if (settings.Http.CredentialsFile.Length > 0) contexts.Credentials = Credentials.Load(settings.Http.CredentialsFile);
+            contexts.Revoked = settings.ClientCrl.Length > 0 ? RevokedCertificates.Load(settings.ClientCrl) : null;
             contexts.Certificates = [.. settings.Certificates.Select(TlsCertificate.Load)];
             foreach (IGrouping<string, TlsCertificate> group in contexts.Certificates.GroupBy(static certificate => string.Join(' ', certificate.Names.Order(StringComparer.Ordinal))))
                 contexts.Add([.. group]);
@@ -78,6 +86,7 @@ internal sealed unsafe class TlsContexts : IDisposable
     public void Dispose()
     {
         foreach (SslContextHandle context in _contexts) context.Dispose();
+        Revoked?.Dispose();
     }
 
     private void Add(IReadOnlyList<TlsCertificate> certificates)

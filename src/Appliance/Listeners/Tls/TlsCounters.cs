@@ -27,6 +27,12 @@ internal sealed class TlsCounters
     /// <summary>Tickets under a key that this node does not hold (any more).</summary>
     public long MissedKey;
 
+    /// <summary>Sessions that were used before, where each may be used once; or asked for at a node that is not the primary.</summary>
+    public long MissedSpent;
+
+    /// <summary>Sessions whose client's certificate has ended or was revoked since.</summary>
+    public long MissedCertificate;
+
     /// <summary>Renegotiations that clients asked for; each ends its connection.</summary>
     public long Renegotiations;
 
@@ -35,6 +41,9 @@ internal sealed class TlsCounters
 
     /// <summary>HTTP requests passed on with what this side says of their client.</summary>
     public long Requests;
+
+    /// <summary>HTTP requests whose clients were asked who they are.</summary>
+    public long Challenges;
 
     /// <summary>HTTP requests that were not passed on; each ends its connection.</summary>
     public long RefusedRequests;

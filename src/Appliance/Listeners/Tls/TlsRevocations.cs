@@ -11,8 +11,7 @@ internal sealed class TlsRevocations(StateTable table)
 {
     private const string Prefix = "auth:revoked:";
 
-    /// <summary>The key that revokes an identity.</summary>
-    internal static byte[] KeyOf(ReadOnlySpan<byte> identity) => [.. Encoding.ASCII.GetBytes(Prefix), .. identity];
+    private const int MostOnStack = 512;
 
     /// <summary>The identity is revoked now.</summary>
     /// <param name="identity">In UTF-8; an empty one is never revoked.</param>
@@ -20,7 +19,11 @@ internal sealed class TlsRevocations(StateTable table)
     internal bool Contains(ReadOnlySpan<byte> identity, long nowMilliseconds)
     {
         if (identity.IsEmpty) return false;
-        byte[] key = KeyOf(identity);
+        int bytes = Prefix.Length + identity.Length;
+        Span<byte> key = bytes <= MostOnStack ? stackalloc byte[MostOnStack] : new byte[bytes];
+        key = key[..bytes];
+        Encoding.ASCII.GetBytes(Prefix, key);
+        identity.CopyTo(key[Prefix.Length..]);
         return table.TryGet(key, table.Hash(key), [], out RecordHeader header, out _) && !RecordTables.IsHidden(header)
             && (header.ExpiryMilliseconds == 0 || header.ExpiryMilliseconds > nowMilliseconds);
     }

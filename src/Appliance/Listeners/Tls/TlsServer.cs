@@ -12,16 +12,27 @@ internal sealed class TlsServer : IDisposable
 {
     private readonly SourceCounts _sources = new();
     private readonly TlsRevocations? _revocations;
+    private readonly ServiceClock? _clock;
 
     /// <param name="contexts">Belong to it from now on.</param>
     /// <param name="sessions">The service's sessions; null where none are kept by id.</param>
     /// <param name="revocations">The service's revoked identities; null where there is no service.</param>
-    internal TlsServer(TlsContexts contexts, TlsSessions? sessions = null, TlsRevocations? revocations = null)
+    /// <param name="clock">The service's clock; null for this machine's.</param>
+    /// <param name="logins">Where users log in; null where the settings ask nobody.</param>
+    internal TlsServer(TlsContexts contexts, TlsSessions? sessions = null, TlsRevocations? revocations = null, ServiceClock? clock = null, LoginDesk? logins = null)
     {
+        _clock = clock;
+        Logins = logins;
         Contexts = contexts;
         Sessions = sessions;
         _revocations = revocations;
     }
+
+    /// <summary>Where users log in.</summary>
+    internal LoginDesk? Logins { get; }
+
+    /// <summary>The service's wall time in milliseconds since the Unix epoch.</summary>
+    internal long NowMilliseconds => _clock?.NowMilliseconds ?? EventLoop.ReadWallClock();
 
     /// <summary>Sessions that are kept by id.</summary>
     internal TlsSessions? Sessions { get; }
@@ -70,13 +81,22 @@ internal sealed class TlsServer : IDisposable
 
     /// <summary>Whether a client whose handshake is done may go on: it is who it was, and nobody has revoked that.</summary>
     internal bool Admits(TlsConnection connection) =>
-        _revocations is null || Contexts.Settings.ClientCertificates == ClientCertificates.Off || !_revocations.Contains(TlsIdentity.Of(connection.Pointer), EventLoop.ReadWallClock());
+        Contexts.Settings.ClientCertificates == ClientCertificates.Off || !IsRevoked(TlsIdentity.Of(connection.Pointer));
 
-    /// <summary>What looks at the requests of a client whose handshake is done; null where bytes pass as they are.</summary>
-    internal HttpFront? TryOpenHttp(TlsConnection connection, ConnectionMemory memory, in SocketAddressBytes client)
+    /// <summary>An identity was logged out, at whichever node. Allocates nothing.</summary>
+    internal bool IsRevoked(ReadOnlySpan<byte> identity) => _revocations is not null && _revocations.Contains(identity, NowMilliseconds);
+
+    /// <summary>What looks at the requests of a client whose handshake is done.</summary>
+    /// <param name="connection">Its own.</param>
+    /// <param name="memory">That of the connection.</param>
+    /// <param name="client">Whom the requests are for.</param>
+    /// <param name="goesOn">Called when requests that had to wait can be received.</param>
+    internal HttpFront OpenHttp(TlsConnection connection, ConnectionMemory memory, in SocketAddressBytes client, Action goesOn)
     {
         HttpRules rules = Contexts.Settings.Http;
-        return rules.IsNeeded ? new HttpFront(connection, memory, rules, HttpClientFields.Of(client), Counters) : null;
+        byte[] fields = HttpClientFields.Of(client);
+        HttpLogin? login = Contexts.Credentials is null ? null : new HttpLogin(this, Logins!, rules, client, connection.LoginHandle(), fields, goesOn);
+        return new HttpFront(connection, memory, rules, fields, Counters, login);
     }
 
     /// <summary>TLS over an accepted connection.</summary>

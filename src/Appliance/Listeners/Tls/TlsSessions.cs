@@ -37,6 +37,9 @@ internal sealed unsafe class TlsSessions : IRoundHandler, IDisposable
     private readonly StateTable _table;
     private readonly SecretMemory _queue = new(Slots * SlotBytes);
     private readonly SecretMemory _found = new(SlotBytes);
+    private readonly byte[] _spent = new byte[Slots * TlsSessionView.MaxIdBytes]; // the last ones, whose deletion may still be in the queue
+    private int _spentAt;
+    private bool _isPrimary; // by the writing loop
     private long _written; // by the handshaking loop
     private long _taken;   // by the writing loop
     private Timestamp _retryAt = Timestamp.Never;
@@ -95,6 +98,28 @@ internal sealed unsafe class TlsSessions : IRoundHandler, IDisposable
         _stateLoop.Wake();
     }
 
+    /// <summary>Uses up a session that was found: it is deleted at every node. Loop of the handshakes.</summary>
+    /// <returns>False when it was used before, or this node cannot know: only the primary deletes.</returns>
+    internal bool TrySpend(ReadOnlySpan<byte> id)
+    {
+        if (!Volatile.Read(ref _isPrimary) || _written - Volatile.Read(ref _taken) == Slots) return false;
+        Span<byte> full = stackalloc byte[TlsSessionView.MaxIdBytes];
+        full.Clear();
+        id.CopyTo(full);
+        for (int at = 0; at < _spent.Length; at += full.Length)
+        {
+            if (full.SequenceEqual(_spent.AsSpan(at, full.Length))) return false;
+        }
+        full.CopyTo(_spent.AsSpan(_spentAt));
+        _spentAt = (_spentAt + full.Length) % _spent.Length;
+        byte* slot = Slot(_written);
+        ((int*)slot)[0] = WriteKey(new Span<byte>(slot + SlotHeaderBytes, MaxKeyBytes), id);
+        ((int*)slot)[1] = 0; // no value: it is deleted
+        Volatile.Write(ref _written, _written + 1);
+        _stateLoop.Wake();
+        return true;
+    }
+
     /// <summary>Finds a session. Loop of the handshakes.</summary>
     /// <param name="id">As the client sent it.</param>
     /// <param name="nowMilliseconds">Wall time.</param>
@@ -130,6 +155,7 @@ internal sealed unsafe class TlsSessions : IRoundHandler, IDisposable
     public void OnRoundEnd(Timestamp now)
     {
         _retryAt = Timestamp.Never;
+        Volatile.Write(ref _isPrimary, _store.IsPrimary);
         while (_taken < Volatile.Read(ref _written))
         {
             byte* slot = Slot(_taken);
@@ -141,7 +167,8 @@ internal sealed unsafe class TlsSessions : IRoundHandler, IDisposable
                 _retryAt = now + TimeSpan.FromMilliseconds(1);
                 return;
             }
-            if (refusal == WriteRefusal.None)
+            if (refusal == WriteRefusal.None && valueBytes == 0) _store.Delete(key);
+            else if (refusal == WriteRefusal.None)
             {
                 _store.Set(key, value, ((long*)slot)[1], RecordKind.TlsSession);
                 Mirrored++;

@@ -45,6 +45,9 @@ internal sealed record TlsSettings
     /// <summary>How sessions are resumed.</summary>
     public Resumption Resumption { get; init; } = Resumption.Off;
 
+    /// <summary>A TLS 1.3 session is resumed once at most.</summary>
+    public bool SingleUse { get; init; }
+
     /// <summary>How long a session may be resumed.</summary>
     public TimeSpan SessionLifetime { get; init; } = TimeSpan.FromHours(2);
 
