@@ -8,7 +8,7 @@ declare -A package_of=(
   [ip]=iproute2 [bridge]=iproute2 [nft]=nftables [ethtool]=ethtool [nsenter]=util-linux [setsid]=util-linux [sysctl]=procps
   [redis-server]=redis-server [redis-cli]=redis-tools [redis-benchmark]=redis-tools
   [iptables]=iptables [tcpdump]=tcpdump [tshark]=tshark [curl]=curl [openssl]=openssl [gcc]=build-essential [php]=php-cli [gnutls-cli]=gnutls-bin
-  [haproxy]=haproxy [keepalived]=keepalived
+  [haproxy]=haproxy [keepalived]=keepalived [nginx]=libnginx-mod-stream [sslscan]=sslscan
 )
 case $purpose in
   build) commands=() ;;

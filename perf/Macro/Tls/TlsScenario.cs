@@ -7,12 +7,13 @@ using System.Security.Authentication;
 using System.Text.RegularExpressions;
 using Appliance.Lab;
 using Appliance.Perf.Macro.Redis;
+using Appliance.Perf.Macro.Relay;
 using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Perf.Macro.Tls;
 
 /// <summary>
-/// The TLS listener beside HAProxy and Kestrel, each in front of the same plain server: processor time for a gigabyte of TLS 1.3, and for handshakes made by
+/// The TLS listener beside HAProxy, nginx and Kestrel, each in front of the same plain server: processor time for a gigabyte of TLS 1.3, and for handshakes made by
 /// <c>openssl s_time</c>. Processor time and not throughput, for the clients need most of the two processors.
 /// </summary>
 internal sealed partial class TlsScenario : IScenario
@@ -21,7 +22,7 @@ internal sealed partial class TlsScenario : IScenario
 
     public string Name => "tls";
 
-    public string Summary => "TLS listener: bulk and handshakes, beside HAProxy and Kestrel's UseHttps";
+    public string Summary => "TLS listener: bulk and handshakes, beside HAProxy, nginx and Kestrel's UseHttps";
 
     public IEnumerable<Figure> Run(ScenarioOptions options)
     {
@@ -30,8 +31,9 @@ internal sealed partial class TlsScenario : IScenario
         int plain = ((IPEndPoint)server.LocalEndPoint!).Port;
         string certificate = Path.Combine(directory.FullName, "tls.pem");
         LabCertificate.Write(certificate, ["127.0.0.1"]);
-        List<Side> sides = [Side.Ours("ours", "tls-host", plain, certificate), Side.Ours("Kestrel", "tls-kestrel-host", plain, certificate)];
+        List<Side> sides = [Side.Ours("ours", "relay-host", plain, certificate), Side.Ours("Kestrel", "tls-kestrel-host", plain, certificate)];
         if (File.Exists("/usr/sbin/haproxy")) sides.Add(Side.HaProxy(plain, certificate, directory.FullName));
+        if (File.Exists("/usr/sbin/nginx") && File.Exists(Side.NginxStreams)) sides.Add(Side.Nginx(plain, certificate, directory.FullName));
         try
         {
             foreach (Figure figure in Measure(server, sides, options)) yield return figure;
@@ -63,7 +65,7 @@ internal sealed partial class TlsScenario : IScenario
             foreach (Side side in sides.Where(side => results.ContainsKey((side, what))))
             {
                 double own = Statistics.Median(results[(sides[0], what)]);
-                double? target = side == sides[0] ? null : (what, side.Name) switch { ("bulk", "Kestrel") => 1.3, ("bulk", _) => 1.0, _ => null };
+                double? target = side == sides[0] ? null : (what, side.Name) switch { ("bulk", "Kestrel") => 1.3, ("bulk", "HAProxy") => 1.0, _ => null };
                 yield return Figure.Of($"{what}, {side.Name}, CPU", results[(side, what)], unit, side == sides[0] ? null : Statistics.Median(results[(side, what)]) / own, target);
             }
         }
@@ -141,6 +143,9 @@ internal sealed partial class TlsScenario : IScenario
     /// <summary>A process that terminates TLS.</summary>
     private sealed class Side : IDisposable
     {
+        /// <summary>The module that lets nginx relay TCP.</summary>
+        internal const string NginxStreams = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
         private readonly Process _process;
 
         private Side(string name, int port, Process process)
@@ -161,9 +166,9 @@ internal sealed partial class TlsScenario : IScenario
             int port = FreePort();
             var start = new ProcessStartInfo(Environment.ProcessPath!, [Environment.GetCommandLineArgs()[0], scenario]) { RedirectStandardInput = true, RedirectStandardOutput = true };
             if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) != "dotnet") start.ArgumentList.RemoveAt(0);
-            start.Environment[TlsHost.PortVariable] = port.ToString(CultureInfo.InvariantCulture);
-            start.Environment[TlsHost.ServerVariable] = server.ToString(CultureInfo.InvariantCulture);
-            start.Environment[TlsHost.CertificateVariable] = certificate;
+            start.Environment[RelayHost.PortVariable] = port.ToString(CultureInfo.InvariantCulture);
+            start.Environment[RelayHost.ServerVariable] = server.ToString(CultureInfo.InvariantCulture);
+            start.Environment[RelayHost.CertificateVariable] = certificate;
             Process process = Process.Start(start)!;
             return process.StandardOutput.ReadLine() == "ready" ? new Side(name, port, process) : throw new InvalidOperationException($"{name} does not start");
         }
@@ -189,9 +194,33 @@ internal sealed partial class TlsScenario : IScenario
                   server one 127.0.0.1:{server}
 
                 """));
-            Process process = Process.Start(new ProcessStartInfo("/usr/sbin/haproxy", ["-db", "-f", file]) { RedirectStandardInput = true })!;
-            Until.Accepts("haproxy", port, TimeSpan.FromSeconds(20));
-            return new Side("HAProxy", port, process);
+            return Start("HAProxy", port, "/usr/sbin/haproxy", "-db", "-f", file);
+        }
+
+        internal static Side Nginx(int server, string certificate, string directory)
+        {
+            int port = FreePort();
+            string file = Path.Combine(directory, "nginx.conf");
+            File.WriteAllText(file, string.Create(CultureInfo.InvariantCulture, $$"""
+                load_module {{NginxStreams}};
+                daemon off;
+                master_process off;
+                pid {{directory}}/nginx.pid;
+                error_log stderr crit;
+                events { worker_connections 4000; }
+                stream {
+                  server {
+                    listen 127.0.0.1:{{port}} ssl;
+                    ssl_certificate {{certificate}};
+                    ssl_certificate_key {{certificate}};
+                    ssl_protocols TLSv1.2 TLSv1.3;
+                    ssl_session_cache shared:sessions:10m;
+                    proxy_pass 127.0.0.1:{{server}};
+                  }
+                }
+
+                """));
+            return Start("nginx", port, "/usr/sbin/nginx", "-c", file, "-p", directory);
         }
 
         public void Dispose()
@@ -199,6 +228,25 @@ internal sealed partial class TlsScenario : IScenario
             _process.Kill();
             _process.WaitForExit();
             _process.Dispose();
+        }
+
+        private static Side Start(string name, int port, string program, params string[] arguments)
+        {
+            Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardInput = true })!;
+            for (int attempt = 0; attempt < 200; attempt++)
+            {
+                using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                try
+                {
+                    probe.Connect(IPAddress.Loopback, port);
+                    return new Side(name, port, process);
+                }
+                catch (SocketException)
+                {
+                    Thread.Sleep(20);
+                }
+            }
+            throw new InvalidOperationException($"{name} does not start");
         }
 
         private static int FreePort()

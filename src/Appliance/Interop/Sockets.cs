@@ -30,8 +30,11 @@ internal static unsafe partial class Sockets
         return error;
     }
 
-    /// <summary>Small replies leave at once; a peer that has vanished is found after some five minutes (the values of Redis).</summary>
-    internal static int PrepareAccepted(int descriptor)
+    /// <summary>
+    /// Small replies leave at once; a peer that has vanished is found after some five minutes (the values of Redis). What a listening socket accepts inherits it
+    /// (linux/net/ipv4/tcp_minisocks.c clones the listener): five calls fewer per connection.
+    /// </summary>
+    internal static int PrepareConnection(int descriptor)
     {
         int error = Set(descriptor, LevelTcp, NoDelay, 1);
         if (error == 0) error = Set(descriptor, LevelSocket, KeepAlive, 1);

@@ -53,6 +53,7 @@ internal sealed class TcpAcceptor : IReadinessHandler, IRoundHandler, IDisposabl
         int descriptor = Sockets.Create(address.Family);
         if (descriptor < 0) throw Failure("create a socket for", endPoint, -descriptor);
         int error = Sockets.PrepareToListen(descriptor, address.Family);
+        if (error == 0) error = Sockets.PrepareConnection(descriptor); // of those that it accepts
         if (error == 0) error = Sockets.Bind(descriptor, address);
         if (error == 0) error = Sockets.Listen(descriptor, backlog);
         if (error == 0) error = Sockets.GetName(descriptor, out address);

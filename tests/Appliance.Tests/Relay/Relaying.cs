@@ -2,11 +2,23 @@ using System.Net;
 using System.Net.Sockets;
 using Appliance.Listeners.Connections;
 using Appliance.Listeners.Relay;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.Relay;
 
 public sealed class Relaying
 {
+    [Fact]
+    public void Watches_whether_idle_peers_are_still_there()
+    {
+        using var fixture = new RelayFixture();
+        using Peer client = fixture.Connect();
+        using Peer server = fixture.Accept();
+
+        foreach (string side in new[] { $"sport = :{fixture.EndPoint.Port}", $"dport = :{((IPEndPoint)fixture.Servers[0].LocalEndPoint!).Port}" })
+            Assert.Matches(@"timer:\(keepalive,4min\d+sec", Shell.Run("ss", "-Htno", "state", "established", side)); // both ends of the relay: 300 s
+    }
+
     [Fact]
     public void Carries_bytes_both_ways()
     {

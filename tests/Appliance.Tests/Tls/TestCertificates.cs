@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Appliance.Tests.Shared;
+using Appliance.Tests.Shared.Laboratories;
 
 namespace Appliance.Tests.Tls;
 
@@ -24,6 +25,15 @@ internal sealed class TestCertificates : IDisposable
     internal X509Certificate2 Authority { get; }
 
     internal string AuthorityPath { get; }
+
+    /// <summary>Answers of the authority for a server's certificate (RFC 6960), as its responder would give them; answers the file.</summary>
+    internal string Staple(string certificate, int serial)
+    {
+        string key = Write("authority-key", _key.ExportPkcs8PrivateKeyPem()), index = PathOf("index"), response = certificate + ".ocsp";
+        File.WriteAllText(index, FormattableString.Invariant($"V\t{DateTime.UtcNow.AddDays(20):yyMMddHHmmss}Z\t\t{serial:X2}\tunknown\t/CN=any\n"));
+        Shell.Run("openssl", "ocsp", "-index", index, "-CA", AuthorityPath, "-issuer", AuthorityPath, "-cert", certificate, "-rsigner", AuthorityPath, "-rkey", key, "-ndays", "1", "-respout", response, "-noverify");
+        return response;
+    }
 
     /// <summary>Where a file of that name stands.</summary>
     internal string PathOf(string name) => _directory.File(name + ".pem");

@@ -270,7 +270,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
     {
         int descriptor = Sockets.Create(server.Family);
         if (descriptor < 0) return descriptor;
-        _ = Sockets.PrepareAccepted(descriptor); // options of a fresh socket are not refused
+        _ = Sockets.PrepareConnection(descriptor); // options of a fresh socket are not refused
         int error = _live is null ? 0 : _listener.Keeper!.Bind(descriptor, server);
         if (error == 0) error = Sockets.Connect(descriptor, server);
         if (error is 0 or -Sockets.InProgress) return descriptor;

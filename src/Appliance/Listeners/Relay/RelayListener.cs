@@ -112,7 +112,6 @@ internal sealed class RelayListener : IAcceptHandler, IRoundHandler, IDisposable
             Refuse(trusted ? RelayEnd.TooManyClients : RelayEnd.ProxyUntrusted, peer);
             return;
         }
-        _ = Sockets.PrepareAccepted(descriptor); // a connection already reset refuses options; reading it tells
         Sockets.GetName(descriptor, out SocketAddressBytes local);
         RelayConnection connection = new(this, descriptor, peer) { Index = _connections.Count };
         _connections.Add(connection);

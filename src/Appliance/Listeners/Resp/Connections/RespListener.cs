@@ -133,7 +133,6 @@ internal sealed unsafe class RespListener : IAcceptHandler, IRoundHandler, IStor
             Sockets.Close(descriptor);
             return;
         }
-        _ = Sockets.PrepareAccepted(descriptor); // a connection already reset refuses options; reading it tells
         Sockets.GetName(descriptor, out SocketAddressBytes local);
         RespClient client = new(++_lastClientId, Options.PasswordDigest is null)
         {
