@@ -8,6 +8,7 @@ namespace Appliance.Tests.Simulation.Elections;
 internal sealed class MemoryVoteStore : IVoteStore
 {
     private readonly Dictionary<string, VoteRecord> _votes = [];
+    private readonly Dictionary<string, (uint Term, NodeId For)> _given = [];
     private GroupView? _view;
 
     /// <summary>Called for every write: it takes time.</summary>
@@ -22,7 +23,12 @@ internal sealed class MemoryVoteStore : IVoteStore
     internal long Writes { get; private set; }
 
     /// <inheritdoc/>
-    public IReadOnlyDictionary<string, VoteRecord> ReadVotes() => _votes;
+    public IReadOnlyDictionary<string, VoteRecord> ReadVotes()
+    {
+        foreach ((string service, VoteRecord vote) in _votes)
+            if (vote.ReservedTerm != 0) _given[service] = (vote.ReservedTerm, vote.ReservedFor);
+        return _votes;
+    }
 
     /// <inheritdoc/>
     public void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
@@ -32,6 +38,7 @@ internal sealed class MemoryVoteStore : IVoteStore
             VoteRecord before = _votes.GetValueOrDefault(service, VoteRecord.None);
             if (vote.Term < before.Term) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} after one of term {before.Term}");
             if (vote.Term == before.Term && vote.VotedFor != before.VotedFor) throw new InvariantViolation($"service {service}: two votes in term {vote.Term}");
+            if (vote.VotedFor != NodeId.None && vote.Term == _given.GetValueOrDefault(service).Term && vote.VotedFor != _given[service].For) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} that an earlier life may have given");
             if (vote.Term > before.Term && vote.VotedFor == Owner) Standing?.Invoke(service);
             _votes[service] = vote;
         }

@@ -30,7 +30,8 @@ internal sealed class StateModel
     private string? _violation;
     private int _cutLength;
     private int _target = -1;
-    private long _targetUntil;
+    private long _preparedBy, _targetUntil;
+    private bool _isPreparing;
 
     internal StateModel(ElectionLife life, ElectionWorld world, int service)
     {
@@ -87,18 +88,21 @@ internal sealed class StateModel
         _world.Totals.SetCommits++;
     }
 
-    /// <summary>The operator, or the engine, wants another primary: nothing is written until it has everything.</summary>
+    /// <summary>The operator, or the engine, wants another primary: it is prepared, mostly, and then nothing is written until it has everything.</summary>
     internal void BeginHandOver(int target)
     {
         if (!Serves || _target >= 0) return;
         _target = target;
-        _targetUntil = _world.Time + 20 * _world.DeadAfter / 10;
+        _isPreparing = target >= 0 && _world.Random.Chance(0.8);
+        _preparedBy = _world.Time + _world.Random.Between(0L, 2 * _world.DeadAfter);
+        _targetUntil = _preparedBy + 20 * _world.DeadAfter / 10;
+        if (_isPreparing) Engine.Nominate(_life.Now, _service, Engine.View.NodeOf(target));
     }
 
     /// <summary>A client writes.</summary>
     internal void Write()
     {
-        if (!Serves || _target >= 0 || !Engine.IsPrimary(_service, _life.Now) || !_life.LeaseIsValid(_service)) return;
+        if (!Serves || (_target >= 0 && !_isPreparing) || !Engine.IsPrimary(_service, _life.Now) || !_life.LeaseIsValid(_service)) return;
         Log = _world.Oracle.Write(_service, Log, _term);
         _applied[Self] = Log;
     }
@@ -249,8 +253,11 @@ internal sealed class StateModel
         if (_world.Time > _targetUntil)
         {
             _target = -1;
+            Engine.Nominate(_life.Now, _service, NodeId.None);
             return;
         }
+        if (_isPreparing && !Engine.IsPrepared(_service) && _world.Time < _preparedBy) return;
+        _isPreparing = false;
         bool all = Log is null || (_acknowledged is { } acknowledged && acknowledged.Length == Log.Length) || Log.Term != _term;
         if (!all || (Log is not null && !ReferenceEquals(_applied[_target], Log))) return;
         int target = _target;

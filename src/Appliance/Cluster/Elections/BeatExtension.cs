@@ -37,6 +37,9 @@ internal enum SectionFlags : byte
 
     /// <summary>The operator accepts that acknowledged writes are lost.</summary>
     LossAccepted = 16,
+
+    /// <summary>It is nominated, and needs no disk any more to be elected.</summary>
+    Prepared = 32,
 }
 
 /// <summary>What a node says about one service in each beat.</summary>
@@ -44,7 +47,7 @@ internal enum SectionFlags : byte
 /// <param name="Role">What it claims in that term.</param>
 /// <param name="Flags">More.</param>
 /// <param name="Bound">Slot of the node that it voted for, or whose claim it echoes, in that term; <see cref="BeatExtension.NoSlot"/>: it is free.</param>
-/// <param name="Transfer">Slot to which it has just handed the service over.</param>
+/// <param name="Transfer">Slot to which it has just handed the service over; of a primary: whom it nominates, while its synchronised set is committed.</param>
 /// <param name="Supports">Slots for which it would vote now.</param>
 /// <param name="Priority">Its priority.</param>
 /// <param name="BoundSent">When the bound node sent the newest claim that arrived, on that node's clock: the echo.</param>

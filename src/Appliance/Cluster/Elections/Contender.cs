@@ -47,6 +47,31 @@ internal sealed class Contender
     /// <summary>Proposals of the primary.</summary>
     internal SetProposals Sets => _sets;
 
+    /// <summary>As primary: to whom this node is about to hand over.</summary>
+    internal NodeId Nominee { get; private set; }
+
+    /// <summary>The slot of <see cref="Nominee"/> while all that it may take for granted is true; -1 otherwise.</summary>
+    internal int NomineeSlot
+    {
+        get
+        {
+            int slot = Nominee == NodeId.None ? -1 : _context.View.SlotOf(Nominee);
+            bool isSettled = slot >= 0 && _state.Role == ElectionRole.Primary && _sets.IsCommitted && _state.Committed == _state.Set.Members && _ranking.WhyNot(slot) is null;
+            return isSettled && _state.HasReserved(_state.Term + 1, Nominee) ? slot : -1;
+        }
+    }
+
+    /// <summary>The nominee has stored all that it needs.</summary>
+    internal bool NomineeIsPrepared => NomineeSlot is >= 0 and int slot && _context.FreshAt(slot) is { } peer && peer[_state.Index] is var section
+        && (section.Flags & SectionFlags.Prepared) != 0 && section.Term == _state.Term && section.Set.IsSameAs(_state.Set);
+
+    /// <summary>See <see cref="ElectionEngine.Nominate"/>.</summary>
+    internal void Nominate(NodeId target)
+    {
+        Nominee = _state.Role == ElectionRole.Primary ? target : NodeId.None;
+        if (Nominee != NodeId.None) _state.Reserve(_state.Term + 1, target);
+    }
+
     /// <summary>A member's section came: it may hold an echo of ours, or a claim above ours.</summary>
     internal void OnSection(ElectionPeer peer)
     {
@@ -118,6 +143,7 @@ internal sealed class Contender
         _notBefore = _context.Now + _context.Options.DeadAfter;
         _sets.Forget();
         _state.Committed = 0;
+        Nominee = NodeId.None;
         _context.Sink.OnLost(_state.Index, term, why);
         _voter.OnOwnRelease(transferTarget);
     }
@@ -211,8 +237,10 @@ internal sealed class Contender
         // The voters may know a newer set than this node did when it stood: one to which it does not belong, and that they have given up.
         if (_state.Options.HoldsState && _kind != ElectionKind.ColdStart && !_state.Set.Contains(_context.SelfSlot)) _kind = ElectionKind.WithLoss;
         string lost = _kind == ElectionKind.WithLoss ? _context.NamesOf((ushort)(_state.Set.Members & ~(1 << _context.SelfSlot))) : "";
+        bool inherits = _kind == ElectionKind.HandOver && _voter.InheritsSet;
         if (_kind is ElectionKind.ColdStart) _sets.Begin((ushort)(1 << _context.SelfSlot), holdsNothing: true); // the others join once they have synchronised
         else if (_kind is ElectionKind.WithLoss) _sets.Begin((ushort)(1 << _context.SelfSlot));
+        else if (inherits) _sets.Inherit();
         else _sets.Begin(_state.Set.Members);
         string how = _kind switch
         {
@@ -223,5 +251,6 @@ internal sealed class Contender
         };
         _context.Sink.Log(_kind == ElectionKind.WithLoss ? ElectionEvent.Loss : ElectionEvent.Progress, $"service {_state.Options.Name}: primary in term {_state.Term}, {how}");
         _context.Sink.OnElected(_state.Index, _state.Term, LeaseUntil, _state.Set, _kind);
+        if (inherits) _context.Sink.OnSynchronisedSet(_state.Index, _state.Set);
     }
 }

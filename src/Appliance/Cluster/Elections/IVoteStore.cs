@@ -12,6 +12,12 @@ internal sealed record VoteRecord(uint Term, NodeId VotedFor, uint SetTerm, uint
 {
     /// <summary>Never voted.</summary>
     internal static readonly VoteRecord None = new(0, NodeId.None, 0, 0, []);
+
+    /// <summary>A later term, in which it may have voted for <see cref="ReservedFor"/> and for nobody else (<see cref="ServiceState.Reserve"/>); 0: none.</summary>
+    internal uint ReservedTerm { get; init; }
+
+    /// <summary>See <see cref="ReservedTerm"/>.</summary>
+    internal NodeId ReservedFor { get; init; }
 }
 
 /// <summary>Votes, synchronised sets and the group's view, which outlive a restart. Loop thread.</summary>

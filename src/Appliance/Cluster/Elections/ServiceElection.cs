@@ -46,10 +46,10 @@ internal sealed class ServiceElection
         {
             bool claims = State.Role != ElectionRole.None;
             int bound = claims ? _context.SelfSlot : _voter.IsBound ? _context.View.SlotOf(_voter.Bound) : -1;
-            int transfer = claims || _voter.ReleasedBy != _context.Self ? -1 : _context.View.SlotOf(_voter.TransferTarget);
+            int transfer = claims ? _contender.NomineeSlot : _voter.ReleasedBy != _context.Self ? -1 : _context.View.SlotOf(_voter.TransferTarget);
             SectionFlags flags = (State.Recovering ? SectionFlags.Recovering : 0) | (State.Healthy ? SectionFlags.Healthy : 0)
                 | (State.Drained ? SectionFlags.Drained : 0) | (State.Serving ? SectionFlags.Serving : 0)
-                | (State.LossAccepted ? SectionFlags.LossAccepted : 0);
+                | (State.LossAccepted ? SectionFlags.LossAccepted : 0) | (_voter.IsPrepared ? SectionFlags.Prepared : 0);
             return new ServiceSection(State.Term, State.Role, flags, SlotByte(bound), SlotByte(transfer), _voter.Supports, State.Options.Priority,
                 claims || bound < 0 ? 0 : _voter.BoundSent, State.Set, State.Position);
         }
@@ -83,6 +83,12 @@ internal sealed class ServiceElection
 
     /// <summary>This node itself was late.</summary>
     internal void Extend(TimeSpan grace) => _voter.Extend(grace);
+
+    /// <summary>See <see cref="ElectionEngine.IsPrepared"/>.</summary>
+    internal bool NomineeIsPrepared => _contender.NomineeIsPrepared;
+
+    /// <summary>See <see cref="ElectionEngine.Nominate"/>.</summary>
+    internal void Nominate(NodeId target) => _contender.Nominate(target);
 
     /// <summary>See <see cref="ElectionEngine.TransferTo"/>.</summary>
     internal string? TransferTo(NodeId target)
@@ -120,6 +126,7 @@ internal sealed class ServiceElection
     internal void OnView(GroupView before, GroupView after)
     {
         State.OnView(before, after);
+        _voter.OnView();
         _contender.OnView(before, after);
     }
 

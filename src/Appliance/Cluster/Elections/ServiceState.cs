@@ -7,6 +7,9 @@ internal sealed class ServiceState
 {
     private readonly ElectionContext _context;
     private SynchronisedSet _storedSet;
+    private (uint Term, NodeId For) _reserved;
+    private (uint Term, NodeId For) _inherited;
+    private bool _reservedIsStored;
 
     internal ServiceState(ElectionContext context, int index, ElectionService options, VoteRecord vote)
     {
@@ -19,6 +22,10 @@ internal sealed class ServiceState
             if (context.View.SlotOf(member) is >= 0 and int slot) members |= (ushort)(1 << slot);
         Set = vote.SetTerm == 0 && vote.SetNumber == 0 ? new SynchronisedSet(0, 0, context.View.Data) : new SynchronisedSet(vote.SetTerm, vote.SetNumber, members);
         _storedSet = Set;
+        if (vote.ReservedTerm <= Term) return;
+        _reserved = _inherited = (vote.ReservedTerm, vote.ReservedFor);
+        _reservedIsStored = true;
+        TermFloor = vote.ReservedTerm; // an earlier life may have been elected in it
     }
 
     /// <summary>Its number.</summary>
@@ -83,7 +90,8 @@ internal sealed class ServiceState
             List<NodeId> members = [];
             for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
                 if (Set.Contains(slot)) members.Add(_context.View.NodeOf(slot));
-            return new VoteRecord(Term, VotedFor, Set.Term, Set.Number, members);
+            VoteRecord record = new(Term, VotedFor, Set.Term, Set.Number, members);
+            return _reserved.Term > Term ? record with { ReservedTerm = _reserved.Term, ReservedFor = _reserved.For } : record;
         }
     }
 
@@ -93,9 +101,27 @@ internal sealed class ServiceState
     /// <summary>Votes; it is stored before anybody hears of it.</summary>
     internal void Vote(uint term, NodeId candidate)
     {
+        MustBeStored |= !HasReserved(term, candidate);
         (Term, VotedFor) = (term, candidate);
+    }
+
+    /// <summary>
+    /// Stores a vote for a planned hand-over before it is asked for: the disk is waited for while the old primary serves. In this life it binds nobody: another one may still get the vote of that term, and is then stored instead.
+    /// After a restart it may have been given.
+    /// </summary>
+    internal void Reserve(uint term, NodeId candidate)
+    {
+        if (term <= Term || term < _reserved.Term || _reserved == (term, candidate) || !MayVote(term, candidate)) return;
+        _reserved = (term, candidate);
+        _reservedIsStored = false;
         MustBeStored = true;
     }
+
+    /// <summary>An earlier life has given nobody else the vote of a term.</summary>
+    internal bool MayVote(uint term, NodeId candidate) => term != _inherited.Term || candidate == _inherited.For;
+
+    /// <summary>Such a vote is on the disk.</summary>
+    internal bool HasReserved(uint term, NodeId candidate) => _reservedIsStored && _reserved == (term, candidate);
 
     /// <summary>Takes over a newer synchronised set; it is stored before anybody hears of it.</summary>
     internal void Take(SynchronisedSet set)
@@ -110,6 +136,8 @@ internal sealed class ServiceState
         MustBeStored = false;
         if (isStored) _storedSet = Set;
         else Set = _storedSet;
+        if (isStored && _reserved.Term > Term) _reservedIsStored = true;
+        else (_reserved, _reservedIsStored) = (default, false);
     }
 
     /// <summary>The slots mean other nodes now: whoever is no member any more leaves the set, and whoever was added comes to a set that nobody has proposed yet.</summary>

@@ -1,3 +1,5 @@
+using Appliance.Multicast;
+
 namespace Appliance.Cluster.Elections;
 
 /// <summary>The primary's synchronised set: proposed, stored by the voters that echo this primary, committed when a majority has stored it.</summary>
@@ -6,6 +8,7 @@ internal sealed class SetProposals
     private readonly ElectionContext _context;
     private readonly ServiceState _state;
     private bool _isPending;
+    private Timestamp _restateAt = Timestamp.Never;
 
     internal SetProposals(ElectionContext context, ServiceState state)
     {
@@ -27,6 +30,17 @@ internal sealed class SetProposals
         _state.Committed = 0;
     }
 
+    /// <summary>
+    /// The set is committed already: the primary before said so when it nominated this node, has proposed none since, and nobody else can have, for the term is the one after its own. It is stated
+    /// again later: that writes to disks, for which clients need not wait.
+    /// </summary>
+    internal void Inherit()
+    {
+        _isPending = false;
+        _state.Committed = _state.Set.Members;
+        _restateAt = _context.Now + _context.Options.DeadAfter / 2;
+    }
+
     /// <summary>After a cold start: as soon as the winner has cut, it holds something.</summary>
     internal void Restate()
     {
@@ -43,12 +57,21 @@ internal sealed class SetProposals
     }
 
     /// <summary>The newest proposal is void.</summary>
-    internal void Forget() => _isPending = false;
+    internal void Forget()
+    {
+        _isPending = false;
+        _restateAt = Timestamp.Never;
+    }
 
     /// <summary>Sees whether a majority has stored the proposal.</summary>
     internal void Tick()
     {
         Restate();
+        if (_context.Now >= _restateAt)
+        {
+            _restateAt = Timestamp.Never;
+            if (_state.Set.Term != _state.Term) Propose(_state.Set.Members);
+        }
         if (!_isPending || _state.Set.HoldsNothing) return;
         int stored = 0;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)

@@ -11,6 +11,7 @@ internal sealed class Voter
     private Timestamp _until;
     private NodeId _transferTarget;
     private Timestamp _transferUntil;
+    private (uint Term, NodeId For, SynchronisedSet Set, bool IsReleased) _nomination;
 
     internal Voter(ElectionContext context, ServiceState state)
     {
@@ -50,6 +51,12 @@ internal sealed class Voter
 
     /// <summary>The member to which the primary has just handed the service over; none: nobody.</summary>
     internal NodeId TransferTarget => _context.Now < _transferUntil ? _transferTarget : NodeId.None;
+
+    /// <summary>This node is nominated, and has stored all that a hand-over needs.</summary>
+    internal bool IsPrepared => IsBound && BoundToPrimary && _nomination.For == _context.Self && _nomination.Term == _state.Term && _state.Set.IsSameAs(_nomination.Set) && _state.HasReserved(_state.Term + 1, _context.Self);
+
+    /// <summary>The primary of the term before handed over to this node as it had nominated it, and its synchronised set, committed then, is the newest that exists.</summary>
+    internal bool InheritsSet => _nomination.IsReleased && _nomination.For == _context.Self && _nomination.Term + 1 == _state.Term && _state.Set.IsSameAs(_nomination.Set);
 
     /// <summary>Slots for which it would vote now: the answer to every pre-vote, standing in every beat.</summary>
     internal ushort Supports
@@ -124,7 +131,11 @@ internal sealed class Voter
             default: break;
         }
         if (section.Role == ElectionRole.Primary && peer.Node == Bound && section.Term == _state.Term && section.Set.IsNewerThan(_state.Set)) _state.Take(section.Set);
+        if (section.Role == ElectionRole.Primary && peer.Node == Bound && section.Term == _state.Term) NoteNomination(section);
     }
+
+    /// <summary>The slots mean other nodes now.</summary>
+    internal void OnView() => _nomination = default;
 
     /// <summary>Votes for this node itself.</summary>
     internal void VoteForSelf(uint term)
@@ -177,7 +188,9 @@ internal sealed class Voter
     {
         FreeSince = _context.Now;
         ReleasedBy = peer.Node;
-        _transferTarget = section.Transfer == BeatExtension.NoSlot ? NodeId.None : _context.View.NodeOf(section.Transfer);
+        _transferTarget = section.Transfer == BeatExtension.NoSlot || section.Role != ElectionRole.None ? NodeId.None : _context.View.NodeOf(section.Transfer);
+        bool asNominated = _transferTarget != NodeId.None && _transferTarget == _nomination.For && section.Term == _nomination.Term && section.Set.IsSameAs(_nomination.Set);
+        _nomination = asNominated ? _nomination with { IsReleased = true } : default;
         _transferUntil = _transferTarget == NodeId.None ? default : _until;
         Unbind();
     }
@@ -193,6 +206,13 @@ internal sealed class Voter
         _state.LossAcceptedUntil = default;
     }
 
+    private void NoteNomination(in ServiceSection section)
+    {
+        NodeId nominee = section.Transfer == BeatExtension.NoSlot ? NodeId.None : _context.View.NodeOf(section.Transfer);
+        _nomination = nominee == NodeId.None ? default : (section.Term, nominee, section.Set, false);
+        if (nominee != NodeId.None) _state.Reserve(section.Term + 1, nominee);
+    }
+
     private void OnRequest(ElectionPeer peer, in ServiceSection section)
     {
         if (section.Term == _state.Term && peer.Node == Bound && peer.Incarnation == _incarnation)
@@ -200,7 +220,7 @@ internal sealed class Voter
             Bind(peer);
             return;
         }
-        if (section.Term <= _state.Term || peer.Slot < 0 || (Supports >> peer.Slot & 1) == 0) return;
+        if (section.Term <= _state.Term || peer.Slot < 0 || (Supports >> peer.Slot & 1) == 0 || !_state.MayVote(section.Term, peer.Node)) return;
         _state.Vote(section.Term, peer.Node);
         Bind(peer);
         BoundToPrimary = false;

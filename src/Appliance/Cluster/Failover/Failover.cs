@@ -1,3 +1,4 @@
+using System.Globalization;
 using Appliance.Cluster.Elections;
 using Appliance.Configuration;
 using Appliance.Host;
@@ -14,6 +15,9 @@ namespace Appliance.Cluster.Failover;
 /// </summary>
 internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDisposable
 {
+    // A disk under load needs so long for the few votes of a hand-over; without them it goes on, and clients wait for the disks.
+    private static readonly TimeSpan PreparationLimit = TimeSpan.FromSeconds(1);
+
     private readonly ApplianceConfiguration _configuration;
     private readonly StateMirror _mirror;
     private readonly ILogger _log;
@@ -102,7 +106,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         get
         {
             Timestamp next = _elections.NextDeadline;
-            foreach (OwnedService service in _services) next = Timestamp.Min(next, service.Addresses.NextDeadline);
+            foreach (OwnedService service in _services) next = Timestamp.Min(Timestamp.Min(next, service.Addresses.NextDeadline), service.PreparedBy);
             return next;
         }
     }
@@ -138,6 +142,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             TellReadiness(i, isTick);
             TakeAddresses(i);
             ServeAfterLoss(i);
+            PrepareHandOver(i);
             _services[i].Addresses.AnnounceDue(now);
         }
         if (isTick) _elections.OnTick(now);
@@ -157,7 +162,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         if (_services[index].HandOver is not null) return Task.FromResult<string?>($"service {service} is being handed over already");
         var done = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
         _services[index].HandOver = done;
-        _mirror.HandOver(service, node);
+        BeginHandOver(index, NodeId.FromName(node));
         return done.Task;
     }
 
@@ -262,6 +267,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             else NodeLog.Note(_log, $"service {owned.Name}: no longer primary in term {term} ({Words(why)}){(served ? "" : ", before it served")}");
             if (served) Notify(owned.Name, "secondary", term);
             _mirror.LoseLease(owned.Name);
+            if (owned.IsPreparing) EndHandOver(service, "this node is no longer the primary");
         }
         NoteReleased();
     }
@@ -299,7 +305,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         if (!owned.IsServing || owned.HandOver is not null) return;
         owned.HandOver = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
         NodeLog.Note(_log, $"service {owned.Name}: handing over to {name} ({Words(why)})");
-        _mirror.HandOver(owned.Name, name);
+        BeginHandOver(service, target);
     }
 
     void IElectionSink.Log(ElectionEvent kind, string text)
@@ -425,10 +431,36 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         }
     }
 
+    // The engine may be calling: the rest is done at the end of the round.
+    private void BeginHandOver(int index, NodeId target)
+    {
+        (_services[index].Nominee, _services[index].PreparingSince) = (target, Now);
+        _services[index].PreparedBy = Now;
+    }
+
+    // While this node serves, the target gets what costs time; then writes pause, and it is handed over.
+    private void PrepareHandOver(int index)
+    {
+        OwnedService owned = _services[index];
+        if (owned.Nominee != owned.Nominated)
+        {
+            owned.Nominated = owned.Nominee;
+            owned.PreparedBy = owned.IsPreparing ? Now + PreparationLimit : Timestamp.Never;
+            _elections.Nominate(Now, index, owned.Nominee);
+        }
+        bool isPrepared = owned.IsPreparing && _elections.IsPrepared(index);
+        if (!owned.IsPreparing || (!isPrepared && Now < owned.PreparedBy)) return;
+        owned.PreparedBy = Timestamp.Never;
+        string name = NameOf(owned.Nominee)!;
+        NodeLog.Note(_log, string.Create(CultureInfo.InvariantCulture, $"service {owned.Name}: {name} is {(isPrepared ? "" : "not ")}prepared to take over after {(Now - owned.PreparingSince).TotalMilliseconds:F1} ms"));
+        _mirror.HandOver(owned.Name, name);
+    }
+
     private void EndHandOver(int index, string? whyNot)
     {
         TaskCompletionSource<string?>? asked = _services[index].HandOver;
         _services[index].HandOver = null;
+        (_services[index].Nominee, _services[index].PreparedBy) = (NodeId.None, Timestamp.Never);
         asked?.SetResult(whyNot);
     }
 
@@ -475,5 +507,18 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         internal bool IsServing { get; set; }
 
         internal TaskCompletionSource<string?>? HandOver { get; set; }
+
+        /// <summary>To whom it is to be handed over; none: nobody.</summary>
+        internal NodeId Nominee { get; set; }
+
+        /// <summary>What the elections were told of <see cref="Nominee"/>.</summary>
+        internal NodeId Nominated { get; set; }
+
+        internal Timestamp PreparingSince { get; set; }
+
+        /// <summary>Until then the nominee is awaited; never: nobody is, any more.</summary>
+        internal Timestamp PreparedBy { get; set; } = Timestamp.Never;
+
+        internal bool IsPreparing => PreparedBy != Timestamp.Never;
     }
 }

@@ -10,7 +10,7 @@ namespace Appliance.Cluster.Failover;
 /// <remarks>
 /// A damaged file stops the start: who guesses may vote twice in a term.
 /// <code>
-/// votes:  SERVICE TERM VOTED-NODE SET-TERM SET-NUMBER SET-NODE..., one line each
+/// votes:  SERVICE TERM VOTED-NODE SET-TERM SET-NUMBER SET-NODE... [next RESERVED-TERM RESERVED-NODE], one line each
 /// view:   version TERM NUMBER / key-epoch N / slot NODE vacant|data|witness, one line each
 /// </code>
 /// Nodes are the sixteen hexadecimal digits of <see cref="NodeId"/>.
@@ -32,12 +32,14 @@ internal sealed class VoteFiles : IVoteStore
     {
         var votes = new Dictionary<string, VoteRecord>();
         if (!File.Exists(VotesPath)) return votes;
-        foreach (string[] line in ReadWords(VotesPath))
+        foreach (string[] words in ReadWords(VotesPath))
         {
+            string[] line = words;
+            (uint reservedTerm, NodeId reservedFor) = TakeReserved(ref line);
             if (line is not [var service, var term, var voted, var setTerm, var setNumber, .. var members]
                 || !TryRead(term, out uint termNumber) || !TryRead(setTerm, out uint setTermNumber) || !uint.TryParse(setNumber, NumberStyles.None, CultureInfo.InvariantCulture, out uint number)
                 || !TryReadNodes([voted], out List<NodeId> votedFor) || !TryReadNodes(members, out List<NodeId> set)
-                || !votes.TryAdd(service, new VoteRecord(termNumber, votedFor[0], setTermNumber, number, set)))
+                || !votes.TryAdd(service, new VoteRecord(termNumber, votedFor[0], setTermNumber, number, set) { ReservedTerm = reservedTerm, ReservedFor = reservedFor }))
                 throw Damaged(VotesPath, "the node's votes");
         }
         return votes;
@@ -51,6 +53,7 @@ internal sealed class VoteFiles : IVoteStore
         {
             text.Append(CultureInfo.InvariantCulture, $"{service} {vote.Term} {vote.VotedFor} {vote.SetTerm} {vote.SetNumber}");
             foreach (NodeId member in vote.SetMembers) text.Append(CultureInfo.InvariantCulture, $" {member}");
+            if (vote.ReservedTerm != 0) text.Append(CultureInfo.InvariantCulture, $" next {vote.ReservedTerm} {vote.ReservedFor}");
             text.Append('\n');
         }
         Write(VotesPath, text.ToString());
@@ -100,6 +103,14 @@ internal sealed class VoteFiles : IVoteStore
             slots.Add(new ViewSlot(nodes[0], slotRole));
         }
         return true;
+    }
+
+    // What is not understood stays in the line, which is then damaged.
+    private static (uint Term, NodeId For) TakeReserved(ref string[] line)
+    {
+        if (line is not [.. var rest, "next", var term, var node] || !TryRead(term, out uint number) || !TryReadNodes([node], out List<NodeId> nodes)) return default;
+        line = rest;
+        return (number, nodes[0]);
     }
 
     private static bool TryReadNodes(string[] words, out List<NodeId> nodes)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Appliance.Multicast;
 
 namespace Appliance.State;
@@ -15,7 +16,7 @@ internal sealed class HandOver
     private readonly StateMirror _mirror;
     private readonly StateMirrorOptions _options;
     private GroupMember? _target;
-    private Timestamp _patience, _deadline, _due;
+    private Timestamp _begun, _patience, _deadline, _due;
 
     internal HandOver(MirroredService service, StateMirror mirror, StateMirrorOptions options)
     {
@@ -51,6 +52,7 @@ internal sealed class HandOver
             return;
         }
         _target = target;
+        _begun = now;
         _deadline = now + _options.HandOverLimit;
         _patience = _due = now + _options.HandOverLimit / 2;
         _service.Publisher.IsPaused = true;
@@ -68,7 +70,7 @@ internal sealed class HandOver
         bool isQuiet = isDrained && publisher.AcknowledgedBy(publisher.Last.Value) == publisher.CountEligible();
         if (isQuiet || (isDrained && now.Nanoseconds >= _patience.Nanoseconds))
         {
-            if (TryTell(target)) return;
+            if (TryTell(target, now)) return;
         }
         if (now.Nanoseconds >= _patience.Nanoseconds) _due = _deadline;
         if (target is { State: MemberState.Live, Synchronised: true } && now.Nanoseconds < _deadline.Nanoseconds) return;
@@ -89,7 +91,7 @@ internal sealed class HandOver
         Fail(target.Name, "this node is no longer the primary");
     }
 
-    private bool TryTell(GroupMember target)
+    private bool TryTell(GroupMember target, Timestamp now)
     {
         ulong next = _service.Term + 1;
         Span<byte> message = stackalloc byte[HandOverMessage.Bytes];
@@ -99,7 +101,7 @@ internal sealed class HandOver
         _service.StandDown(target.Name);
         _service.Publisher.IsPaused = false;
         _mirror.Counters.HandOvers++;
-        _mirror.Log(MirrorEvent.Progress, $"service {_service.Name}: handed over to {target.Name} after {_service.Position}");
+        _mirror.Log(MirrorEvent.Progress, string.Create(CultureInfo.InvariantCulture, $"service {_service.Name}: handed over to {target.Name} after {_service.Position}; writes had paused for {(now - _begun).TotalMilliseconds:F1} ms"));
         _mirror.Roles?.OnHandedOver(_service.Name, target.Name, next);
         return true;
     }

@@ -89,6 +89,77 @@ public sealed class Electing
     }
 
     [Fact]
+    [Trait("Demand", "A2")]
+    public void A_prepared_hand_over_waits_for_no_disk_before_it_is_done_and_the_new_primary_may_acknowledge_at_once()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        NodeId b = NodeId.FromName("b");
+        group["a"].Engine.Nominate(group.Now, 0, b);
+        Assert.True(group.RunUntil(() => group["a"].Engine.IsPrepared(0), 5));
+        Assert.True(group["a"].Engine.IsPrimary(0, group.Now));
+        int[] writes = [.. group.Nodes.Select(static node => node.Store.Writes)];
+        SynchronisedSet set = group["a"].Engine.SetOf(0);
+
+        Assert.Null(group["a"].Engine.TransferTo(group.Now, 0, b));
+        Assert.True(group.RunUntil(() => group.Primary() == "b", 5));
+        group.Run(2);
+        Assert.Equal(writes, group.Nodes.Select(static node => node.Store.Writes));
+        Assert.Equal(["elected 0 2 HandOver", $"set 0 {set.Number} {set.Members}"], group["b"].Events.TakeLast(2));
+        Assert.False(group["a"].Engine.IsPrepared(0));
+
+        Assert.True(group.RunUntil(() => group["b"].Engine.SetOf(0).Term == 2 && group["b"].Engine.SetIsCommitted(0), 500)); // stated again, when nobody waits for it
+        Assert.Equal(set.Members, group["b"].Engine.SetOf(0).Members);
+    }
+
+    [Fact]
+    public void A_nomination_is_over_with_the_next_proposal_and_its_set_is_not_taken_for_committed()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        NodeId b = NodeId.FromName("b");
+        group["a"].Engine.Nominate(group.Now, 0, b);
+        Assert.True(group.RunUntil(() => group["a"].Engine.IsPrepared(0), 5));
+        group.Cut.UnionWith([("a", "b"), ("a", "w")]);
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        Assert.False(group["a"].Engine.IsPrepared(0));
+        group.Run(1);
+        group["a"].Engine.Release(group.Now, 0);
+        group.Dead.Add("a");
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+        Assert.Equal("elected 0 2 Ordinary", group["b"].Events[^1]); // no set is committed yet
+    }
+
+    [Fact]
+    public void A_nomination_takes_nothing_from_the_primary_that_goes_on_nor_from_another_that_is_elected()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group["a"].Engine.Nominate(group.Now, 0, NodeId.FromName("b"));
+        group.Run(50);
+        group["a"].Engine.Nominate(group.Now, 0, NodeId.None);
+        group.Restart("w"); // it binds itself to the primary again, whatever it has reserved
+        Assert.True(group.RunUntil(() => group["w"].Engine.PrimaryOf(0) == NodeId.FromName("a"), 300));
+        Assert.Equal(1u, group["w"].Engine.TermOf(0));
+        group.Run(500);
+        Assert.Equal("a", group.Primary());
+        group.Dead.Add("a");
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+    }
+
+    [Fact]
+    public void Who_was_elected_on_a_reserved_vote_never_stands_in_that_term_again()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        NodeId b = NodeId.FromName("b");
+        group["a"].Engine.Nominate(group.Now, 0, b);
+        Assert.True(group.RunUntil(() => group["a"].Engine.IsPrepared(0), 5));
+        Assert.Null(group["a"].Engine.TransferTo(group.Now, 0, b));
+        Assert.True(group.RunUntil(() => group.Primary() == "b", 5));
+        foreach (string name in new[] { "a", "b", "w" }) group.Restart(name); // before anything more is stored
+        Assert.All(group.Nodes, static node => Assert.Equal(1u, node.Engine.TermOf(0)));
+        Assert.True(group.RunUntil(() => group.Primary() is not null, 5000));
+        Assert.True(group[group.Primary()!].Engine.TermOf(0) > 2);
+    }
+
+    [Fact]
     public void Nothing_is_handed_over_to_a_member_before_the_set_with_it_is_committed()
     {
         TestGroup group = TestGroup.WithPrimary(); // election seed 1472
