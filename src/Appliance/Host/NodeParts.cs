@@ -114,7 +114,7 @@ internal sealed class NodeParts : IDisposable
     /// <summary>Hands its services over, says goodbye to the group, and waits until the others have what was written, but not long.</summary>
     internal async Task LeaveAsync()
     {
-        TimeSpan patience = TimeSpan.FromMilliseconds(500);
+        TimeSpan patience = PlannedHandOver.PreparationLimit + TimeSpan.FromMilliseconds(200); // and the hand-over itself
         Task released = await Loop.AskAsync(() => Failover.ReleaseAsync(), patience).ConfigureAwait(false);
         await Task.WhenAny(released, Task.Delay(patience)).ConfigureAwait(false);
         await Loop.AskAsync(() => { Failover.ReleaseAll(); return true; }, patience).ConfigureAwait(false);

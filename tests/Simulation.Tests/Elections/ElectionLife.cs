@@ -78,7 +78,13 @@ internal sealed class ElectionLife : IElectionSink
     }
 
     /// <inheritdoc/>
-    public void Publish(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) => _host.Publish(extension, validUntil, hurry);
+    public void Publish(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry)
+    {
+        if (!BeatExtension.TryParse(extension, out BeatExtension beat)) throw new Oracle.InvariantViolation($"node {Node} says what nobody understands");
+        for (int i = 0; i < _states.Length; i++)
+            if (beat[i] is { Role: ElectionRole.Primary, Transfer: not BeatExtension.NoSlot } section) _world.Oracle.CheckCommitted(Node, i, section.Set, Engine.View);
+        _host.Publish(extension, validUntil, hurry);
+    }
 
     /// <inheritdoc/>
     public void OnElected(int service, uint term, Timestamp leaseUntil, SynchronisedSet set, ElectionKind kind)
@@ -121,6 +127,7 @@ internal sealed class ElectionLife : IElectionSink
     public void OnSynchronisedSet(int service, SynchronisedSet set)
     {
         _world.Trace.Event(_world.Time, Node, "set committed: service, number, members", service, set.Number, set.Members);
+        _world.Oracle.OnSetCommitted(Node, service, set, Engine.View);
         _states[service].OnSet(set);
     }
 

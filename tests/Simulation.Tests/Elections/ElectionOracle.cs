@@ -12,6 +12,7 @@ internal sealed class ElectionOracle
     private readonly HashSet<(int Service, uint Term)> _elected = [];
     private readonly List<Entry>[] _entries;
     private readonly Entry?[] _acknowledged;
+    private readonly (SynchronisedSet Set, HashSet<NodeId> Members)?[] _committed;
     private readonly long[] _missingSince;
     private readonly Dictionary<string, long> _handedOver = [];
 
@@ -23,6 +24,7 @@ internal sealed class ElectionOracle
         _entries = new List<Entry>[services];
         for (int i = 0; i < services; i++) _entries[i] = [];
         _acknowledged = new Entry?[services];
+        _committed = new (SynchronisedSet, HashSet<NodeId>)?[services];
         _missingSince = new long[services];
         Array.Fill(_missingSince, long.MaxValue);
     }
@@ -65,6 +67,42 @@ internal sealed class ElectionOracle
         if (kind == ElectionKind.WithLoss && _world.Plan.OnLoss == OnLoss.Wait && !_world.LossIsAccepted) throw new InvariantViolation($"service {service}: node {node} was elected with loss in term {term} although on-loss = wait");
         if (kind == ElectionKind.Ordinary && _world.Nodes[node].Life is { } life && !life.IsRecovered(service)) throw new InvariantViolation($"service {service}: node {node} is recovering and was elected in term {term}");
         if (!_elected.Add((service, term)) && _world.Plan.Quorum) throw new InvariantViolation($"service {service}: node {node} is the second to win term {term}");
+        if (kind is ElectionKind.ColdStart or ElectionKind.WithLoss) _committed[service] = null;
+        else if (_world.Plan.Quorum && _committed[service] is { } committed && !committed.Members.Contains(_world.Nodes[node].Id) && (kind == ElectionKind.HandOver || !IsInNewer(node, service, committed.Set)))
+            throw new InvariantViolation($"service {service}: node {node} was elected in term {term}, outside the committed set {committed.Set.Term}:{committed.Set.Number}");
+    }
+
+    /// <summary>A primary acknowledges by a set from now on.</summary>
+    internal void OnSetCommitted(int node, int service, SynchronisedSet set, GroupView view)
+    {
+        HashSet<NodeId> members = [.. Enumerable.Range(0, ElectionOptions.MaxMembers).Where(set.Contains).Select(view.NodeOf)];
+        if (_committed[service] is not { } newest || !newest.Set.IsNewerThan(set)) _committed[service] = (set, members);
+        CheckCommitted(node, service, set, view);
+    }
+
+    /// <summary>A primary says of a set, or believes, that it is committed: a majority has it on the disk, and nobody a newer one.</summary>
+    internal void CheckCommitted(int node, int service, SynchronisedSet set, GroupView view)
+    {
+        if (!_world.Plan.Quorum || !HasLease(node, service)) return;
+        int stored = 0;
+        foreach (ElectionNode voter in _world.Nodes)
+        {
+            if (view.SlotOf(voter.Id) < 0) continue;
+            SynchronisedSet kept = Kept(voter, service);
+            if (kept.IsNewerThan(set)) throw new InvariantViolation($"service {service}: node {node} takes set {set.Term}:{set.Number} for committed, but node {voter.Index} has {kept.Term}:{kept.Number}");
+            if (kept.IsSameAs(set)) stored++;
+        }
+        if (stored < view.Majority) throw new InvariantViolation($"service {service}: node {node} takes set {set.Term}:{set.Number} for committed, but {stored} voters only have stored it");
+    }
+
+    // A set with this node was proposed, and may have been committed without anybody's knowing. Who hands over knows.
+    private bool IsInNewer(int node, int service, SynchronisedSet committed) =>
+        Array.Exists(_world.Nodes, voter => Kept(voter, service).IsNewerThan(committed) && voter.Store.VoteOf($"s{service}").SetMembers.Contains(_world.Nodes[node].Id));
+
+    private static SynchronisedSet Kept(ElectionNode voter, int service)
+    {
+        VoteRecord vote = voter.Store.VoteOf($"s{service}");
+        return new SynchronisedSet(vote.SetTerm, vote.SetNumber, 0);
     }
 
     /// <summary>The lease was closed.</summary>

@@ -22,6 +22,9 @@ internal sealed class MemoryVoteStore : IVoteStore
 
     internal long Writes { get; private set; }
 
+    /// <summary>What is on the disk.</summary>
+    internal VoteRecord VoteOf(string service) => _votes.GetValueOrDefault(service, VoteRecord.None);
+
     /// <inheritdoc/>
     public IReadOnlyDictionary<string, VoteRecord> ReadVotes()
     {

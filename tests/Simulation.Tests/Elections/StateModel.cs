@@ -1,3 +1,4 @@
+using System.Numerics;
 using Appliance.Cluster.Elections;
 using Appliance.Multicast;
 
@@ -245,6 +246,24 @@ internal sealed class StateModel
         if (Holders(members, Kept) < RequiredOf(members)) return;
         Engine.ProposeSynchronisedSet(_life.Now, _service, members);
         _world.OnProposed(_life.Node);
+        if ((members & ~set) != 0 && _target < 0 && _world.Random.Chance(0.2)) BeginTooEarly(BitOperations.TrailingZeroCount(members & ~set));
+    }
+
+    // Nobody has heard yet that the target belongs to the set: it must be refused, or wait.
+    private void BeginTooEarly(int target)
+    {
+        (_target, _isPreparing) = (target, false);
+        _targetUntil = _world.Time + 2 * _world.DeadAfter;
+    }
+
+    // The set changes in the moment of the hand-over: the target, which was told that another one is committed, has not heard of it.
+    private void ProposeWithoutAnother(int target)
+    {
+        if (!_hasCommitted || !Engine.SetIsCommitted(_service)) return;
+        int others = _committed.Members & ~(1 << Self | 1 << target);
+        if (others == 0) return;
+        ushort members = (ushort)(_committed.Members & ~(1 << BitOperations.TrailingZeroCount(others)));
+        if (Holders(members, Kept) >= RequiredOf(members)) Engine.ProposeSynchronisedSet(_life.Now, _service, members);
     }
 
     private void HandOver()
@@ -262,6 +281,7 @@ internal sealed class StateModel
         if (!all || (Log is not null && !ReferenceEquals(_applied[_target], Log))) return;
         int target = _target;
         _target = -1;
+        if (_world.Random.Chance(0.2)) ProposeWithoutAnother(target);
         Engine.TransferTo(_life.Now, _service, Engine.View.NodeOf(target));
     }
 

@@ -56,7 +56,7 @@ internal sealed class Contender
         get
         {
             int slot = Nominee == NodeId.None ? -1 : _context.View.SlotOf(Nominee);
-            bool isSettled = slot >= 0 && _state.Role == ElectionRole.Primary && _sets.IsCommitted && _state.Committed == _state.Set.Members && _ranking.WhyNot(slot) is null;
+            bool isSettled = slot >= 0 && _state.Role == ElectionRole.Primary && _sets.IsSettled && _ranking.WhyNot(slot) is null;
             return isSettled && _state.HasReserved(_state.Term + 1, Nominee) ? slot : -1;
         }
     }
@@ -164,7 +164,7 @@ internal sealed class Contender
     internal void OnNotStored()
     {
         if (_state.Role == ElectionRole.Candidate) Withdraw();
-        _sets.Forget();
+        _sets.OnNotStored();
         _notBefore = _context.Now + _context.Options.DeadAfter;
     }
 

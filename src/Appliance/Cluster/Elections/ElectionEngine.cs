@@ -188,6 +188,12 @@ internal sealed class ElectionEngine
         Act(now);
     }
 
+    /// <summary>Why a member cannot take a service over from this node now; null: it can.</summary>
+    internal string? WhyNotTransferTo(int service, NodeId target) => _elections[service].WhyNotTransferTo(target);
+
+    /// <summary>Why a member is not fit to have a service now, whatever it holds; null: it is.</summary>
+    internal string? WhyNotWanted(int service, NodeId target) => _elections[service].WhyNotWanted(target);
+
     /// <summary>The nominated member is prepared, as far as this node has heard.</summary>
     internal bool IsPrepared(int service) => _elections[service].NomineeIsPrepared;
 

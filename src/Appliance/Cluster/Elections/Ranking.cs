@@ -57,7 +57,7 @@ internal sealed class Ranking
         }
         if (best is null) return NodeId.None;
         ref readonly ServiceSection section = ref best[_state.Index];
-        bool isBetter = (section.Flags & (SectionFlags.Healthy | SectionFlags.Drained)) == SectionFlags.Healthy;
+        bool isBetter = WhyUnfit(section.Flags) is null;
         if (why != HandOverReason.HigherPriority) return isBetter ? best.Node : NodeId.None;
         return isBetter && _state.Options.Preempt && section.Priority > _state.Options.Priority ? best.Node : NodeId.None;
     }
@@ -71,8 +71,14 @@ internal sealed class Ranking
         if (!_state.Options.HoldsState) return null;
         if ((peer[_state.Index].Flags & SectionFlags.Recovering) != 0) return "it does not hold the state yet";
         if (!_state.Set.Contains(slot)) return "it is not in the synchronised set";
-        return (_state.Committed >> slot & 1) != 0 ? null : "it is not in the committed synchronised set yet"; // its voters may know only the one without it
+        if ((_state.Committed >> slot & 1) == 0) return "it is not in the committed synchronised set yet"; // its voters may know only the one without it
+        bool knows = peer[_state.Index].Set.Contains(slot) && !_state.MemberSince(slot).IsNewerThan(peer[_state.Index].Set);
+        return knows ? null : "it has not stored yet that it is in the synchronised set"; // it may take itself for one of those outside: election seeds 4028, 5530, 10167
     }
+
+    /// <summary>Why a member that says this should not have the service; null when it may.</summary>
+    internal static string? WhyUnfit(SectionFlags flags) =>
+        (flags & SectionFlags.Healthy) == 0 ? "is not healthy any more" : (flags & SectionFlags.Drained) != 0 ? "is drained" : null;
 
     private Key KeyOfSelf()
     {

@@ -93,11 +93,21 @@ internal sealed class ServiceElection
     /// <summary>See <see cref="ElectionEngine.TransferTo"/>.</summary>
     internal string? TransferTo(NodeId target)
     {
-        if (State.Role != ElectionRole.Primary || _context.Now >= _contender.LeaseUntil) return "this node is not the primary";
-        if (_contender.Ranking.WhyNot(_context.View.SlotOf(target)) is { } whyNot) return $"{_context.NameOf(target)} cannot take it over: {whyNot}";
+        if (WhyNotTransferTo(target) is { } whyNot) return whyNot;
         _contender.Lose(LeaseLoss.HandedOver, target);
         return null;
     }
+
+    /// <summary>See <see cref="ElectionEngine.WhyNotTransferTo"/>.</summary>
+    internal string? WhyNotTransferTo(NodeId target)
+    {
+        if (State.Role != ElectionRole.Primary || _context.Now >= _contender.LeaseUntil) return "this node is not the primary";
+        return _contender.Ranking.WhyNot(_context.View.SlotOf(target)) is { } whyNot ? $"{_context.NameOf(target)} cannot take it over: {whyNot}" : null;
+    }
+
+    /// <summary>See <see cref="ElectionEngine.WhyNotWanted"/>.</summary>
+    internal string? WhyNotWanted(NodeId target) =>
+        _context.View.SlotOf(target) is >= 0 and int slot && _context.FreshAt(slot) is { } peer && Ranking.WhyUnfit(peer[State.Index].Flags) is { } whyUnfit ? $"{_context.NameOf(target)} {whyUnfit}" : null;
 
     /// <summary>See <see cref="ElectionEngine.Release"/>.</summary>
     internal void Release()

@@ -10,6 +10,7 @@ internal sealed class ServiceState
     private (uint Term, NodeId For) _reserved;
     private (uint Term, NodeId For) _inherited;
     private bool _reservedIsStored;
+    private readonly SynchronisedSet[] _since = new SynchronisedSet[ElectionOptions.MaxMembers];
 
     internal ServiceState(ElectionContext context, int index, ElectionService options, VoteRecord vote)
     {
@@ -50,6 +51,9 @@ internal sealed class ServiceState
 
     /// <summary>As primary: members of the set that is committed; 0: none is yet, in this term.</summary>
     internal ushort Committed { get; set; }
+
+    /// <summary>As primary: the first set of its term, or the inherited one, to which a member has belonged ever since.</summary>
+    internal SynchronisedSet MemberSince(int slot) => _since[slot];
 
     /// <summary>This node holds the state; false after a restart until it has synchronised.</summary>
     internal bool Synchronised { get; set; }
@@ -111,7 +115,7 @@ internal sealed class ServiceState
     /// </summary>
     internal void Reserve(uint term, NodeId candidate)
     {
-        if (term <= Term || term < _reserved.Term || _reserved == (term, candidate) || !MayVote(term, candidate)) return;
+        if (term <= Term || term < _reserved.Term || HasReserved(term, candidate) || !MayVote(term, candidate)) return;
         _reserved = (term, candidate);
         _reservedIsStored = false;
         MustBeStored = true;
@@ -130,14 +134,21 @@ internal sealed class ServiceState
         MustBeStored = true;
     }
 
+    /// <summary>As primary: members of the newest set that did not belong to the one before.</summary>
+    internal void NoteJoined(int members)
+    {
+        for (int slot = 0; slot < _since.Length; slot++)
+            if ((members >> slot & 1) != 0) _since[slot] = Set;
+    }
+
     /// <summary>The record is stored, or could not be: then what was new in it is void, but for the term, which is not used again.</summary>
     internal void OnStored(bool isStored)
     {
         MustBeStored = false;
         if (isStored) _storedSet = Set;
         else Set = _storedSet;
-        if (isStored && _reserved.Term > Term) _reservedIsStored = true;
-        else (_reserved, _reservedIsStored) = (default, false);
+        if (!isStored) _reserved = _inherited; // what an earlier life may have given stays in the record
+        _reservedIsStored = isStored && _reserved.Term > Term;
     }
 
     /// <summary>The slots mean other nodes now: whoever is no member any more leaves the set, and whoever was added comes to a set that nobody has proposed yet.</summary>

@@ -8,6 +8,7 @@ internal sealed class SetProposals
     private readonly ElectionContext _context;
     private readonly ServiceState _state;
     private bool _isPending;
+    private SynchronisedSet? _settled;
     private Timestamp _restateAt = Timestamp.Never;
 
     internal SetProposals(ElectionContext context, ServiceState state)
@@ -19,6 +20,9 @@ internal sealed class SetProposals
     /// <summary>The newest proposal is committed.</summary>
     internal bool IsCommitted => !_isPending;
 
+    /// <summary>As primary: nothing newer than what is committed was ever said to anybody. Whoever is told so needs to ask nobody.</summary>
+    internal bool IsSettled => !_isPending && IsKnownToBeCommitted;
+
     /// <summary>A new primary states the set under its own term: what an earlier one proposed and nobody committed is so either taken up or void.</summary>
     /// <param name="members">Who holds what may have been acknowledged.</param>
     /// <param name="holdsNothing">A cold start: nothing may be acknowledged before <see cref="Restate"/> has proposed this set once more, as one that holds something.</param>
@@ -26,6 +30,7 @@ internal sealed class SetProposals
     {
         if (!_state.Options.HoldsState) return;
         _state.Take(new SynchronisedSet(_state.Term, holdsNothing ? 0u : 1, members));
+        _state.NoteJoined(members);
         _isPending = true;
         _state.Committed = 0;
     }
@@ -37,6 +42,8 @@ internal sealed class SetProposals
     internal void Inherit()
     {
         _isPending = false;
+        _settled = _state.Set;
+        _state.NoteJoined(_state.Set.Members);
         _state.Committed = _state.Set.Members;
         _restateAt = _context.Now + _context.Options.DeadAfter / 2;
     }
@@ -52,16 +59,22 @@ internal sealed class SetProposals
     {
         if (_state.Set.Term == _state.Term && _state.Set.Members == members && !_state.Set.HoldsNothing) return;
         uint number = _state.Set.Term == _state.Term ? _state.Set.Number + 1 : 1;
+        int joining = members & ~_state.Set.Members;
         _state.Take(new SynchronisedSet(_state.Term, number, members));
+        _state.NoteJoined(joining);
         _isPending = true;
     }
 
-    /// <summary>The newest proposal is void.</summary>
+    /// <summary>The term is over.</summary>
     internal void Forget()
     {
         _isPending = false;
+        _settled = null;
         _restateAt = Timestamp.Never;
     }
+
+    /// <summary>The newest proposal could not be stored and is void; the one before it may still wait for its majority.</summary>
+    internal void OnNotStored() => _isPending = _isPending && _state.Set.Term == _state.Term && !IsKnownToBeCommitted;
 
     /// <summary>Sees whether a majority has stored the proposal.</summary>
     internal void Tick()
@@ -81,7 +94,10 @@ internal sealed class SetProposals
         }
         if (stored < _context.Needed) return;
         _isPending = false;
+        _settled = _state.Set;
         _state.Committed = _state.Set.Members;
         _context.Sink.OnSynchronisedSet(_state.Index, _state.Set);
     }
+
+    private bool IsKnownToBeCommitted => _settled is { } settled && settled.IsSameAs(_state.Set);
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Appliance.Cluster.Elections;
 using Appliance.Configuration;
 using Appliance.Host;
@@ -13,11 +12,8 @@ namespace Appliance.Cluster.Failover;
 /// Takes services over and gives them up (ARCHITECTURE 6): joins elections, state, guard and addresses of a node. The order is: win the vote; collect and cut; open the guard; add the addresses;
 /// announce. State and listeners before address, or the kernel answers clients with RST. Loop thread, except where it says otherwise. Demands A2, A16, E6, E8.
 /// </summary>
-internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDisposable
+internal sealed partial class Failover : IRoundHandler, IDisposable
 {
-    // A disk under load needs so long for the few votes of a hand-over; without them it goes on, and clients wait for the disks.
-    private static readonly TimeSpan PreparationLimit = TimeSpan.FromSeconds(1);
-
     private readonly ApplianceConfiguration _configuration;
     private readonly StateMirror _mirror;
     private readonly ILogger _log;
@@ -49,8 +45,8 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         _fence = new AddressFence(configuration, loop, text => NodeLog.Warning(log, text));
         try
         {
-            _services = [.. configuration.Services.Select((service, index) => new OwnedService(service.Name, _fence.Services[index]))];
             _elections = new ElectionEngine(NodeSettings.Elections(configuration), new VoteFiles(state.Path), this, EventLoop.ReadClock());
+            _services = [.. configuration.Services.Select((service, index) => new OwnedService(service.Name, _fence.Services[index]) { HandOver = new PlannedHandOver(index, service.Name, _elections, mirror) })];
         }
         catch
         {
@@ -106,7 +102,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         get
         {
             Timestamp next = _elections.NextDeadline;
-            foreach (OwnedService service in _services) next = Timestamp.Min(Timestamp.Min(next, service.Addresses.NextDeadline), service.PreparedBy);
+            foreach (OwnedService service in _services) next = Timestamp.Min(Timestamp.Min(next, service.Addresses.NextDeadline), service.HandOver.NextDeadline);
             return next;
         }
     }
@@ -142,7 +138,7 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             TellReadiness(i, isTick);
             TakeAddresses(i);
             ServeAfterLoss(i);
-            PrepareHandOver(i);
+            if (_services[i].HandOver.Advance(now) is { } line) NodeLog.Note(_log, line);
             _services[i].Addresses.AnnounceDue(now);
         }
         if (isTick) _elections.OnTick(now);
@@ -159,11 +155,8 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
         string? primary = NameOf(_elections.PrimaryOf(index));
         if (primary == node) return Task.FromResult<string?>(null);
         if (!_elections.IsPrimary(index, Now)) return Task.FromResult<string?>(primary is null ? $"service {service} has no primary now" : $"this node is not the primary of {service}: ask {primary}");
-        if (_services[index].HandOver is not null) return Task.FromResult<string?>($"service {service} is being handed over already");
-        var done = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        _services[index].HandOver = done;
-        BeginHandOver(index, NodeId.FromName(node));
-        return done.Task;
+        if (_services[index].HandOver.IsUnderWay) return Task.FromResult<string?>($"service {service} is being handed over already");
+        return _services[index].HandOver.Begin(Now, NodeId.FromName(node), node, isOrdered: true);
     }
 
     /// <summary>Drains this node, or ends that.</summary>
@@ -224,152 +217,6 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
     /// <summary>Removes addresses and guard. Not while the loop runs.</summary>
     public void Dispose() => _fence.Dispose();
 
-    void IElectionSink.Publish(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry) => _group?.PublishBeatExtension(extension, validUntil, hurry);
-
-    void IElectionSink.OnElected(int service, uint term, Timestamp leaseUntil, SynchronisedSet set, ElectionKind kind)
-    {
-        _counters.ElectionsWon++;
-        if (service == _elections.GroupService)
-        {
-            NodeLog.Note(_log, $"the group's own service: this node is primary in term {term}");
-            _groupElected = true;
-            return;
-        }
-        OwnedService owned = _services[service];
-        (owned.Term, owned.LeaseUntil, owned.CollectsSince) = (term, leaseUntil, Now);
-        Takeovers.Elected(service, owned.Name, term, kind, EventLoop.ReadClock());
-        NodeLog.Note(_log, $"service {owned.Name}: elected in term {term} ({Words(kind)})");
-        _mirror.BecomePrimary(owned.Name, term, NamesOf(set), acceptLoss: kind == ElectionKind.WithLoss, coldStart: kind == ElectionKind.ColdStart);
-    }
-
-    void IElectionSink.OnLease(int service, uint term, Timestamp until)
-    {
-        if (service == _elections.GroupService) return;
-        _services[service].LeaseUntil = until;
-        _services[service].Addresses.Renew(until);
-    }
-
-    void IElectionSink.OnLost(int service, uint term, LeaseLoss why)
-    {
-        if (why == LeaseLoss.Expired) _counters.LeasesExpired++;
-        if (why == LeaseLoss.Superseded) _counters.LeasesSuperseded++;
-        if (service < _services.Length)
-        {
-            OwnedService owned = _services[service];
-            Connections?.StandDown(service);
-            owned.Addresses.GiveUp();
-            Takeovers.Ended(service);
-            bool served = owned.IsServing;
-            owned.IsServing = false;
-            owned.CollectsSince = null;
-            owned.CutTerm = 0;
-            if (why == LeaseLoss.Expired) NodeLog.Warning(_log, $"service {owned.Name}: the lease of term {term} has ended without an echo from a majority; this node is silent");
-            else NodeLog.Note(_log, $"service {owned.Name}: no longer primary in term {term} ({Words(why)}){(served ? "" : ", before it served")}");
-            if (served) Notify(owned.Name, "secondary", term);
-            _mirror.LoseLease(owned.Name);
-            if (owned.IsPreparing) EndHandOver(service, "this node is no longer the primary");
-        }
-        NoteReleased();
-    }
-
-    void IElectionSink.OnPrimary(int service, NodeId primary, uint term)
-    {
-        if (service >= _services.Length || _configuration.Node.Role == MemberRole.Witness) return;
-        string? name = NameOf(primary);
-        if (name is null) Takeovers.Begin(service, EventLoop.ReadClock());
-        else if (name != _configuration.Node.Id) Takeovers.Forget(service);
-        if (name is not null) NodeLog.Note(_log, $"service {_services[service].Name}: {name} is primary in term {term}");
-        if (name != _configuration.Node.Id) _mirror.Follow(_services[service].Name, term, name);
-    }
-
-    void IElectionSink.OnSynchronisedSet(int service, SynchronisedSet set)
-    {
-        if (service < _services.Length && _configuration.Node.Role == MemberRole.Data) _mirror.CommitSynchronised(_services[service].Name, NamesOf(set));
-    }
-
-    void IElectionSink.OnView(GroupView view, bool isCommitted)
-    {
-        NodeLog.Note(_log, $"view {view.Term}:{view.Number}{(isCommitted ? " is committed" : "")}: {string.Join(' ', NamesOf(view, view.Voters))}");
-        if (_group is not null && _configuration.Node.Role == MemberRole.Data) _mirror.UseDataMembers(NamesOf(view, view.Data)); // a member that was removed is waited for no longer
-    }
-
-    void IElectionSink.OnHandOverWanted(int service, NodeId target, HandOverReason why)
-    {
-        if (NameOf(target) is not { } name) return;
-        if (service == _elections.GroupService)
-        {
-            _groupTarget = target;
-            return;
-        }
-        OwnedService owned = _services[service];
-        if (!owned.IsServing || owned.HandOver is not null) return;
-        owned.HandOver = new TaskCompletionSource<string?>(TaskCreationOptions.RunContinuationsAsynchronously);
-        NodeLog.Note(_log, $"service {owned.Name}: handing over to {name} ({Words(why)})");
-        BeginHandOver(service, target);
-    }
-
-    void IElectionSink.Log(ElectionEvent kind, string text)
-    {
-        switch (kind)
-        {
-            case ElectionEvent.Progress: NodeLog.Note(_log, text); break;
-            case ElectionEvent.Loss: NodeLog.Lost(_log, text); break;
-            default: NodeLog.Warning(_log, text); break;
-        }
-    }
-
-    void IMirrorRoles.OnServing(string service, ulong term)
-    {
-        int index = IndexOf(service);
-        _services[index].CutTerm = (uint)term;
-        _services[index].CollectsSince = null;
-        TakeAddresses(index);
-    }
-
-    void IMirrorRoles.OnCollected(string service, ulong term) => Takeovers.Collected(IndexOf(service), EventLoop.ReadClock());
-
-    void IMirrorRoles.OnTermTooLow(string service, ulong term, ulong seenTerm)
-    {
-        int index = IndexOf(service);
-        _elections.NoteTerm(index, (uint)seenTerm);
-        _elections.Release(Now, index);
-    }
-
-    void IMirrorRoles.OnStoodDown(string service, ulong higherTerm) => _elections.NoteTerm(IndexOf(service), (uint)higherTerm);
-
-    void IMirrorRoles.OnSynchronisedMembersChanged(string service)
-    {
-        int index = IndexOf(service);
-        ushort members = 0;
-        foreach (string name in _mirror.SynchronisedMembers(service))
-            if (_elections.View.SlotOf(NodeId.FromName(name)) is >= 0 and int slot) members |= (ushort)(1 << slot);
-        if (_elections.ProposeSynchronisedSet(Now, index, members) is { } whyNot) NodeLog.Warning(_log, $"service {service}: its synchronised members cannot be recorded now: {whyNot}");
-    }
-
-    void IMirrorRoles.OnHandedOver(string service, string target, ulong term)
-    {
-        int index = IndexOf(service);
-        Connections?.StandDown(index); // nothing is confirmed any more that the target has not
-        string? whyNot = _elections.TransferTo(Now, index, NodeId.FromName(target));
-        if (whyNot is null) NodeLog.Note(_log, $"service {service}: handed over to {target}");
-        else _elections.Release(Now, index);
-        _ = whyNot is null ? _counters.HandOvers++ : _counters.HandOversFailed++;
-        EndHandOver(index, whyNot);
-    }
-
-    void IMirrorRoles.OnHandOverFailed(string service, string target, string why)
-    {
-        _counters.HandOversFailed++;
-        NodeLog.Warning(_log, $"service {service}: not handed over to {target}: {why}");
-        EndHandOver(IndexOf(service), why);
-    }
-
-    void IMirrorRoles.OnOffered(string service, string from, ulong term)
-    {
-        Takeovers.Begin(IndexOf(service), EventLoop.ReadClock());
-        NodeLog.Note(_log, $"service {service}: {from} hands it over");
-    }
-
     /// <summary>This node holds a valid lease of a service, by its index, and may answer for it now.</summary>
     internal bool Serves(int service) => _services[service].IsServing && _elections.IsPrimary(service, Now);
 
@@ -429,39 +276,6 @@ internal sealed class Failover : IElectionSink, IMirrorRoles, IRoundHandler, IDi
             if (_fence.LinksCarry(i)) _services[i].Addresses.AnnounceAgain(Now);
             TellReadiness(i, isTick: false);
         }
-    }
-
-    // The engine may be calling: the rest is done at the end of the round.
-    private void BeginHandOver(int index, NodeId target)
-    {
-        (_services[index].Nominee, _services[index].PreparingSince) = (target, Now);
-        _services[index].PreparedBy = Now;
-    }
-
-    // While this node serves, the target gets what costs time; then writes pause, and it is handed over.
-    private void PrepareHandOver(int index)
-    {
-        OwnedService owned = _services[index];
-        if (owned.Nominee != owned.Nominated)
-        {
-            owned.Nominated = owned.Nominee;
-            owned.PreparedBy = owned.IsPreparing ? Now + PreparationLimit : Timestamp.Never;
-            _elections.Nominate(Now, index, owned.Nominee);
-        }
-        bool isPrepared = owned.IsPreparing && _elections.IsPrepared(index);
-        if (!owned.IsPreparing || (!isPrepared && Now < owned.PreparedBy)) return;
-        owned.PreparedBy = Timestamp.Never;
-        string name = NameOf(owned.Nominee)!;
-        NodeLog.Note(_log, string.Create(CultureInfo.InvariantCulture, $"service {owned.Name}: {name} is {(isPrepared ? "" : "not ")}prepared to take over after {(Now - owned.PreparingSince).TotalMilliseconds:F1} ms"));
-        _mirror.HandOver(owned.Name, name);
-    }
-
-    private void EndHandOver(int index, string? whyNot)
-    {
-        TaskCompletionSource<string?>? asked = _services[index].HandOver;
-        _services[index].HandOver = null;
-        (_services[index].Nominee, _services[index].PreparedBy) = (NodeId.None, Timestamp.Never);
-        asked?.SetResult(whyNot);
     }
 
     private void NoteReleased()

@@ -23,18 +23,5 @@ internal sealed class OwnedService(string name, ServiceAddresses addresses)
 
     internal bool IsServing { get; set; }
 
-    internal TaskCompletionSource<string?>? HandOver { get; set; }
-
-    /// <summary>To whom it is to be handed over; none: nobody.</summary>
-    internal NodeId Nominee { get; set; }
-
-    /// <summary>What the elections were told of <see cref="Nominee"/>.</summary>
-    internal NodeId Nominated { get; set; }
-
-    internal Timestamp PreparingSince { get; set; }
-
-    /// <summary>Until then the nominee is awaited; never: nobody is, any more.</summary>
-    internal Timestamp PreparedBy { get; set; } = Timestamp.Never;
-
-    internal bool IsPreparing => PreparedBy != Timestamp.Never;
+    internal required PlannedHandOver HandOver { get; init; }
 }

@@ -10,13 +10,14 @@ namespace Appliance.Cluster.Failover;
 /// <remarks>
 /// A damaged file stops the start: who guesses may vote twice in a term.
 /// <code>
-/// votes:  SERVICE TERM VOTED-NODE SET-TERM SET-NUMBER SET-NODE... [next RESERVED-TERM RESERVED-NODE], one line each
+/// votes:  format 2 / SERVICE TERM VOTED-NODE SET-TERM SET-NUMBER SET-NODE... [next RESERVED-TERM RESERVED-NODE], one line each
 /// view:   version TERM NUMBER / key-epoch N / slot NODE vacant|data|witness, one line each
 /// </code>
-/// Nodes are the sixteen hexadecimal digits of <see cref="NodeId"/>.
+/// Nodes are the sixteen hexadecimal digits of <see cref="NodeId"/>. Format 1 has neither the first line nor <c>next</c>; it is read too. A later format may hold a vote that this program does not see: it is refused.
 /// </remarks>
 internal sealed class VoteFiles : IVoteStore
 {
+    private const uint Format = 2;
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private readonly string _directory;
 
@@ -28,11 +29,19 @@ internal sealed class VoteFiles : IVoteStore
     private string ViewPath => Path.Combine(_directory, "view");
 
     /// <inheritdoc/>
+    /// <exception cref="InvalidDataException">What is there are no votes, or votes of a later format.</exception>
     public IReadOnlyDictionary<string, VoteRecord> ReadVotes()
     {
         var votes = new Dictionary<string, VoteRecord>();
         if (!File.Exists(VotesPath)) return votes;
-        foreach (string[] words in ReadWords(VotesPath))
+        string[][] lines = ReadWords(VotesPath);
+        if (lines is [["format", var format], .. var rest]) // a service's line has more words
+        {
+            if (!uint.TryParse(format, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) || number < 2) throw Damaged(VotesPath, "the node's votes");
+            if (number > Format) throw TooNew(VotesPath, number);
+            lines = rest;
+        }
+        foreach (string[] words in lines)
         {
             string[] line = words;
             (uint reservedTerm, NodeId reservedFor) = TakeReserved(ref line);
@@ -49,6 +58,7 @@ internal sealed class VoteFiles : IVoteStore
     public void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
     {
         var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"format {Format}\n");
         foreach ((string service, VoteRecord vote) in votes)
         {
             text.Append(CultureInfo.InvariantCulture, $"{service} {vote.Term} {vote.VotedFor} {vote.SetTerm} {vote.SetNumber}");
@@ -125,6 +135,9 @@ internal sealed class VoteFiles : IVoteStore
     }
 
     private static bool TryRead(string word, out uint value) => uint.TryParse(word, NumberStyles.None, CultureInfo.InvariantCulture, out value) && value <= ElectionEngine.MaxTerm;
+
+    private static InvalidDataException TooNew(string path, uint format) =>
+        new($"{path} has format {format}, and this program reads 1 to {Format}: a newer version wrote it, and votes that are not understood could be given twice. Start that version again, or, if every other member of the group is up, empty the state directory and let the node join as a new one");
 
     private static InvalidDataException Damaged(string path, string what) =>
         new($"{path} is damaged: it must hold {what}. Restore it, or, if every other member of the group is up, empty the state directory and let the node join as a new one");

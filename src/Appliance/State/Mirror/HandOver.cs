@@ -39,14 +39,7 @@ internal sealed class HandOver
             _mirror.Roles?.OnHandOverFailed(_service.Name, name, $"it is being handed over to {_target!.Name}");
             return;
         }
-        GroupMember? target = _mirror.Members.FirstOrDefault(member => member.Name == name && member.State == MemberState.Live);
-        string? hindrance =
-            _service.Role != ServiceRole.Primary ? "this node is not the primary"
-            : target is null ? $"{name} is not there"
-            : target is not { Role: MemberRole.Data, Synchronised: true } ? $"{name} does not hold the complete state"
-            : _service.Publisher.Committed is { } committed && !committed.Contains(target.Node) ? $"{name} is not in the committed synchronised set yet"
-            : null;
-        if (hindrance is not null)
+        if (WhyNot(name, out GroupMember? target) is { } hindrance)
         {
             Fail(name, hindrance);
             return;
@@ -58,6 +51,17 @@ internal sealed class HandOver
         _service.Publisher.IsPaused = true;
         _service.Publisher.RequestAcknowledgement();
         _mirror.Group.Flush();
+    }
+
+    /// <summary>Why it would not begin; null: it would.</summary>
+    internal string? WhyNot(string name, out GroupMember? target)
+    {
+        target = _mirror.Members.FirstOrDefault(member => member.Name == name && member.State == MemberState.Live);
+        return _service.Role != ServiceRole.Primary ? "this node is not the primary"
+            : target is null ? $"{name} is not there"
+            : target is not { Role: MemberRole.Data, Synchronised: true } ? $"{name} does not hold the complete state"
+            : _service.Publisher.Committed is { } committed && !committed.Contains(target.Node) ? $"{name} is not in the committed synchronised set yet"
+            : null;
     }
 
     /// <summary>Goes on.</summary>

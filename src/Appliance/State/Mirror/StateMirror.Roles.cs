@@ -61,6 +61,10 @@ internal sealed partial class StateMirror
     /// <exception cref="KeyNotFoundException">There is no such service.</exception>
     internal void HandOver(string service, string toMember) => Service(service).HandOver.Begin(toMember, Group.Now);
 
+    /// <summary>Why a hand-over to a member would fail at once; null: it would begin.</summary>
+    /// <exception cref="KeyNotFoundException">There is no such service.</exception>
+    internal string? WhyNotHandOver(string service, string toMember) => Service(service).HandOver.WhyNot(toMember, out _);
+
     /// <summary>
     /// The synchronised set that is to be committed, or is: the members that hold everything acknowledged, this node among them. Changes with <see cref="IMirrorRoles.OnSynchronisedMembersChanged"/>, and
     /// not again before it was committed. Empty when this node is not an elected primary.

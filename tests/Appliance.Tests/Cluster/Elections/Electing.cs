@@ -129,6 +129,57 @@ public sealed class Electing
     }
 
     [Fact]
+    public void A_hand_over_while_a_newer_set_is_not_committed_goes_to_members_of_both_sets_only_and_takes_neither_for_committed()
+    {
+        TestGroup group = TestGroup.WithPrimary(static options => options with
+        {
+            Members = [new("a", MemberRole.Data), new("b", MemberRole.Data), new("w", MemberRole.Witness), new("c", MemberRole.Data), new("d", MemberRole.Data)],
+        });
+        NodeId b = NodeId.FromName("b"), c = NodeId.FromName("c");
+        ElectionEngine a = group["a"].Engine;
+        foreach (string name in new[] { "c", "d" }) group.Nodes.Add(new TestElections(name, group.Now, configure: group.Configure));
+        foreach (string name in new[] { "c", "d" }) group[name].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
+        Assert.True(group.RunUntil(() => a.SetIsCommitted(0) && group["c"].Engine.PrimaryOf(0) == NodeId.FromName("a"), 500));
+        a.Nominate(group.Now, 0, b);
+        Assert.True(group.RunUntil(() => a.IsPrepared(0), 5));
+
+        foreach (string deaf in new[] { "w", "c", "d" }) group.Cut.Add((deaf, "a")); // nobody but b can say that it has stored it
+        Assert.Null(a.ProposeSynchronisedSet(group.Now, 0, 0b1011)); // c comes
+        Assert.False(a.IsPrepared(0));
+        group.Run(30);
+        Assert.False(a.SetIsCommitted(0));
+        Assert.Contains("committed", a.TransferTo(group.Now, 0, c), StringComparison.Ordinal);
+        Assert.True(a.IsPrimary(0, group.Now));
+
+        group.Cut.Clear();
+        Assert.Null(a.TransferTo(group.Now, 0, b));
+        Assert.True(group.RunUntil(() => group.Primary() == "b", 10));
+        Assert.Equal("elected 0 2 HandOver", group["b"].Events[^1]); // no set is committed in its term yet: it must not acknowledge
+        Assert.False(group["b"].Engine.SetIsCommitted(0));
+        Assert.True(group.RunUntil(() => group["b"].Engine.SetIsCommitted(0), 100));
+        Assert.Equal(0b1011, group["b"].Engine.SetOf(0).Members); // the newest that anybody may have stored
+    }
+
+    [Fact]
+    public void A_reserved_vote_outlives_a_disk_that_refused_to_write_meanwhile()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        NodeId b = NodeId.FromName("b");
+        group["a"].Engine.Nominate(group.Now, 0, b);
+        Assert.True(group.RunUntil(() => group["a"].Engine.IsPrepared(0), 5));
+        group["a"].Engine.Nominate(group.Now, 0, NodeId.None);
+        TestElections w = group.Restart("w");
+        w.Store.IsFull = true;
+        Assert.True(group.RunUntil(() => w.Engine.PrimaryOf(0) == NodeId.FromName("a"), 300));
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        Assert.True(group.RunUntil(() => w.Lines.Exists(static line => line.Contains("could not be stored", StringComparison.Ordinal)), 100));
+        w.Store.IsFull = false;
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b011));
+        Assert.True(group.RunUntil(() => w.Engine.SetOf(0).Members == 0b011 && group["a"].Engine.SetIsCommitted(0), 100));
+        Assert.Equal((2u, b), (w.Store.Votes["shop"].ReservedTerm, w.Store.Votes["shop"].ReservedFor)); // an earlier life may have given it
+    }
+
+    [Fact]
     public void A_nomination_takes_nothing_from_the_primary_that_goes_on_nor_from_another_that_is_elected()
     {
         TestGroup group = TestGroup.WithPrimary();
@@ -169,6 +220,24 @@ public sealed class Electing
         Assert.Contains("committed", group["a"].Engine.TransferTo(group.Now, 0, NodeId.FromName("b")), StringComparison.Ordinal);
         group.Run(100);
         Assert.Null(group["a"].Engine.TransferTo(group.Now, 0, NodeId.FromName("b")));
+    }
+
+    [Fact]
+    public void Nothing_is_handed_over_to_a_member_that_has_not_stored_the_set_with_it()
+    {
+        TestGroup group = TestGroup.WithPrimary(); // election seeds 4028 and 5530, without quorum
+        NodeId b = NodeId.FromName("b");
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b001));
+        group.Run(100);
+        group.Cut.Add(("a", "b"));
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b011));
+        Assert.True(group.RunUntil(() => group["a"].Engine.SetIsCommitted(0), 50)); // by a and w
+        Assert.Contains("has not stored", group["a"].Engine.TransferTo(group.Now, 0, b), StringComparison.Ordinal);
+        group.Cut.Clear();
+        group.Run(50);
+        Assert.Null(group["a"].Engine.TransferTo(group.Now, 0, b));
+        Assert.True(group.RunUntil(() => group.Primary() == "b", 10));
+        Assert.Equal("elected 0 2 HandOver", group["b"].Events.FindLast(static line => line.StartsWith("elected", StringComparison.Ordinal)));
     }
 
     [Fact]

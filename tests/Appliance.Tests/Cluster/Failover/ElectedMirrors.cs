@@ -1,4 +1,5 @@
 using Appliance.Cluster.Elections;
+using Appliance.Cluster.Failover;
 using Appliance.Configuration;
 using Appliance.Multicast;
 using Appliance.State;
@@ -79,6 +80,15 @@ internal sealed class ElectedMirrors : IDisposable
         else ElectionsOf(name).AcceptLoss(_elections.Now, 0);
     }
 
+    /// <summary>A planned hand-over by the present primary, and how it ended.</summary>
+    internal Task<string?> HandOver(string to, bool isOrdered) => _joints[Primary!].HandOver.Begin(_elections.Now, NodeId.FromName(to), to, isOrdered);
+
+    /// <summary>What a node is able to do, besides holding the state.</summary>
+    internal void Tell(string name, bool healthy, bool drained) => (_joints[name].Healthy, _joints[name].Drained) = (healthy, drained);
+
+    /// <summary>A disk writes no votes for a while.</summary>
+    internal void FillDiskOf(string name, bool full) => _elections[name].Store.IsFull = full;
+
     /// <summary>A process is killed.</summary>
     internal void Kill(string name)
     {
@@ -101,7 +111,11 @@ internal sealed class ElectedMirrors : IDisposable
             _elections.Run(1);
             if (MirrorsStandStill) continue;
             _mirrors.Run(1);
-            foreach (FakeNode node in _mirrors.Alive.ToList()) _joints[node.Name].TellReadiness();
+            foreach (FakeNode node in _mirrors.Alive.ToList())
+            {
+                _joints[node.Name].TellReadiness();
+                _ = _joints[node.Name].HandOver.Advance(_elections.Now);
+            }
         }
     }
 
@@ -127,6 +141,12 @@ internal sealed class ElectedMirrors : IDisposable
 
     private sealed class Joint(ElectedMirrors group, string name) : IElectionSink, IMirrorRoles
     {
+        internal PlannedHandOver HandOver { get; } = new(0, "demo", group.ElectionsOf(name), group[name].Mirror);
+
+        internal bool Healthy { get; set; } = true;
+
+        internal bool Drained { get; set; }
+
         private ElectionEngine Elections => group.ElectionsOf(name);
 
         private StateMirror Mirror => group[name].Mirror;
@@ -136,7 +156,7 @@ internal sealed class ElectedMirrors : IDisposable
         internal void TellReadiness()
         {
             MirroredService state = Mirror.Services[0];
-            Elections.SetReadiness(Now, 0, state.IsComplete, healthy: true, drained: false, state.Position.Value);
+            Elections.SetReadiness(Now, 0, state.IsComplete, Healthy, Drained, state.Position.Value);
         }
 
         public void OnElected(int service, uint term, Timestamp leaseUntil, SynchronisedSet set, ElectionKind kind)
@@ -146,7 +166,9 @@ internal sealed class ElectedMirrors : IDisposable
 
         public void OnLost(int service, uint term, LeaseLoss why)
         {
-            if (service == 0) Mirror.LoseLease("demo");
+            if (service != 0) return;
+            Mirror.LoseLease("demo");
+            HandOver.OnLost();
         }
 
         public void OnPrimary(int service, NodeId primary, uint term)
@@ -177,11 +199,9 @@ internal sealed class ElectedMirrors : IDisposable
             Elections.ProposeSynchronisedSet(Now, 0, members);
         }
 
-        public void OnHandedOver(string service, string target, ulong term) => Elections.TransferTo(Now, 0, NodeId.FromName(target));
+        public void OnHandedOver(string service, string target, ulong term) => HandOver.End(Elections.TransferTo(Now, 0, NodeId.FromName(target)));
 
-        public void OnHandOverFailed(string service, string target, string why)
-        {
-        }
+        public void OnHandOverFailed(string service, string target, string why) => HandOver.End(why);
 
         public void OnOffered(string service, string from, ulong term)
         {
