@@ -7,7 +7,8 @@ namespace Appliance.Tests.Systems.Harness;
 /// <param name="what">For the report.</param>
 internal sealed class Gaps(string what)
 {
-    private readonly List<double> _milliseconds = [];
+    private const int QuietAnswers = 200;
+    private readonly List<double> _milliseconds = [], _quiet = [];
 
     /// <summary>Connections that were refused meanwhile.</summary>
     public int Refused { get; private set; }
@@ -22,6 +23,9 @@ internal sealed class Gaps(string what)
     {
         using var probe = new ServiceProbe(lab, lab.ServiceAddress);
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        probe.AwaitMore(QuietAnswers);
+        _quiet.Add(probe.LongestGap(start).TotalMilliseconds); // what this machine costs at this moment without any move
+        start = System.Diagnostics.Stopwatch.GetTimestamp();
         move();
         probe.AwaitAnswer(System.Diagnostics.Stopwatch.GetTimestamp());
         _milliseconds.Add(probe.LongestGap(start).TotalMilliseconds);
@@ -30,8 +34,9 @@ internal sealed class Gaps(string what)
 
     public override string ToString()
     {
-        double[] sorted = [.. _milliseconds.Order()];
-        double At(double share) => sorted[(int)Math.Ceiling(share * sorted.Length) - 1];
-        return string.Create(CultureInfo.InvariantCulture, $"{what}: {sorted.Length} times, gap p50 {At(0.5):F0} ms, p99 {At(0.99):F0} ms, {Refused} connections refused");
+        return string.Create(CultureInfo.InvariantCulture, $"{what}: {_milliseconds.Count} times, gap p50 {At(_milliseconds, 0.5):F0} ms, p99 {At(_milliseconds, 0.99):F0} ms, {Refused} connections refused; "
+            + $"just before, undisturbed, the longest time without an answer was p50 {At(_quiet, 0.5):F0} ms, p99 {At(_quiet, 0.99):F0} ms");
     }
+
+    private static double At(List<double> times, double share) => times.Order().ElementAt((int)Math.Ceiling(share * times.Count) - 1);
 }

@@ -34,6 +34,13 @@ internal sealed class ServiceProbe : IDisposable
     /// <summary>Waits for an answer later than a time of <see cref="Stopwatch"/>.</summary>
     public void AwaitAnswer(long since) => Until.True($"{_target} answers", Limit, () => _answers.Any(answered => answered > since));
 
+    /// <summary>Waits for so many answers more.</summary>
+    public void AwaitMore(int answers)
+    {
+        int before = _answers.Count;
+        Until.True($"{_target} answers {answers} times", Limit, () => _answers.Count >= before + answers);
+    }
+
     /// <summary>The longest time between two answers, the second of which came after a time of <see cref="Stopwatch"/>.</summary>
     public TimeSpan LongestGap(long since)
     {
