@@ -24,6 +24,9 @@ internal enum ConnectionMessageKind : byte
 
     /// <summary>The connection is over.</summary>
     Close = 6,
+
+    /// <summary>The primary of this term has told of all its connections: of earlier terms there are no others any more.</summary>
+    Settled = 7,
 }
 
 /// <summary>A message of the group's stream about one live connection (A8); <see cref="MessageType.Connection"/>.</summary>
@@ -75,7 +78,7 @@ internal readonly ref struct ConnectionMessage
         {
             ConnectionMessageKind.Data => bytes.Length > HeaderBytes,
             ConnectionMessageKind.Record => bytes.Length == HeaderBytes + RecordBytes,
-            ConnectionMessageKind.Clock or ConnectionMessageKind.Fin or ConnectionMessageKind.Trim or ConnectionMessageKind.Close => bytes.Length == HeaderBytes,
+            ConnectionMessageKind.Clock or ConnectionMessageKind.Fin or ConnectionMessageKind.Trim or ConnectionMessageKind.Close or ConnectionMessageKind.Settled => bytes.Length == HeaderBytes,
             _ => false,
         };
         if (!fits) return false;

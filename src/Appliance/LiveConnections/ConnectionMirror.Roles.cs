@@ -16,7 +16,6 @@ internal sealed partial class ConnectionMirror
     // What a client may have sent before its record: its first window, seldom more.
     private const int MostEarlyBytes = 1 << 20;
 
-    private readonly List<RestoredConnection> _restored = [];
     private readonly Queue<(ServiceConnections Service, uint Number)> _closing = new();
 
     /// <summary>The relay has accepted a connection, and reads nothing from it yet.</summary>
@@ -58,26 +57,20 @@ internal sealed partial class ConnectionMirror
         for (int i = service.All.Count - 1; i >= 0; i--)
         {
             LiveConnection connection = service.All[i];
-            if (TryRestore(connection, now, out RestoredConnection? restored)) _restored.Add(restored!);
+            connection.Term = service.Term;
+            if (TryRestore(connection, now, out RestoredConnection? restored)) connection.Restored = restored;
             else GiveUp(connection);
         }
-        PublishAll(service);
+        if (service.All.Count > 0) NodeLog.Note(_log, $"service {service.Name}: {service.All.Count} live connections go on here");
     }
 
     /// <inheritdoc/>
     public void Resume(int index)
     {
-        if (_restored.Count == 0) return;
-        foreach (RestoredConnection restored in _restored)
-        {
-            int error = SocketRestore.Release(restored.FrontDescriptor);
-            if (error == 0 && restored.BackDescriptor >= 0) error = SocketRestore.Release(restored.BackDescriptor);
-            if (error < 0) NodeLog.Warning(_log, $"a connection of {restored.Client.ToEndPoint()} was restored and does not speak: errno {-error}");
-        }
-        Counters.Restored += _restored.Count;
-        NodeLog.Note(_log, $"service {_services[index]!.Name}: {_restored.Count} live connections go on here");
-        Adopt([.. _restored]);
-        _restored.Clear();
+        if (_services[index] is not { } service) return;
+        foreach (LiveConnection connection in service.All) connection.AwaitsRecord = true;
+        PublishAll(service);
+        PublishBehind();
     }
 
     /// <inheritdoc/>
@@ -93,6 +86,10 @@ internal sealed partial class ConnectionMirror
             _hold.Remove(connection);
             connection.Relay = null;
             connection.AwaitsRecord = false;
+            if (connection.Restored is not { } restored) continue;
+            Sockets.Close(restored.FrontDescriptor); // in repair mode: silent
+            if (restored.BackDescriptor >= 0) Sockets.Close(restored.BackDescriptor);
+            connection.Restored = null;
         }
     }
 
@@ -201,7 +198,21 @@ internal sealed partial class ConnectionMirror
         return false;
     }
 
-    private static void Tell(LiveConnection connection) => connection.Relay?.PostRecorded();
+    // Both records are elsewhere: the relay may begin, or go on.
+    private void Tell(LiveConnection connection)
+    {
+        if (connection.Restored is not { } restored)
+        {
+            connection.Relay?.PostRecorded();
+            return;
+        }
+        connection.Restored = null;
+        int error = SocketRestore.Release(restored.FrontDescriptor);
+        if (error == 0 && restored.BackDescriptor >= 0) error = SocketRestore.Release(restored.BackDescriptor);
+        if (error < 0) NodeLog.Warning(_log, $"a connection of {restored.Client.ToEndPoint()} was restored and does not speak: errno {-error}");
+        Counters.Restored++;
+        Adopt([restored]);
+    }
 
     private static SocketAddressBytes Format(in IpAddressBytes address, ushort port)
     {

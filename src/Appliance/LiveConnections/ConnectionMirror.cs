@@ -228,8 +228,7 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
         if (service.IsPrimary || message.Term < service.Term) return false;
         if (message.Term > service.Term)
         {
-            // What the new primary goes on with it tells anew; what it does not is over.
-            service.Clear();
+            // The new primary tells anew what it goes on with. Until it has, what is known of the older term is right: its sockets say nothing before.
             service.Term = message.Term;
             service.Clock = default;
         }
@@ -237,6 +236,12 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
         if (message.Kind == ConnectionMessageKind.Clock)
         {
             service.HearClock(message.Offset, now);
+            return true;
+        }
+        if (message.Kind == ConnectionMessageKind.Settled)
+        {
+            for (int i = service.All.Count - 1; i >= 0; i--)
+                if (service.All[i].Term < message.Term) service.Remove(service.All[i]);
             return true;
         }
         LiveConnection? connection = service.Find(message.Connection);
@@ -278,6 +283,7 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
             side.Stream = new StreamAssembly(_memory, message.Offset);
         }
         (side.Record, side.RecordedAt) = (record, recordedAt);
+        connection.Term = message.Term;
         return true;
     }
 
@@ -324,6 +330,7 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
             connection.Front.PublishedThrough = connection.Back.PublishedThrough = -1;
             PublishLater(connection);
         }
+        service.MustSettle = true;
         _clockAt = default;
     }
 
@@ -342,11 +349,22 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
             if (!isOver && !TryPublishState(connection)) return;
             _behind.Dequeue();
             connection.IsBehind = false;
-            if (isOver || !connection.AwaitsRecord || connection.Back.Record is null) continue;
+            if (isOver || !connection.AwaitsRecord || (connection.Back.Record is null && connection.Restored is null)) continue;
             connection.AwaitsRecord = false;
             connection.Service.Wait(connection, connection.Service.Published);
             _hasWaiting = true;
         }
+        foreach (ServiceConnections? service in _services)
+            if (service is { MustSettle: true, IsPrimary: true }) Settle(service);
+    }
+
+    private void Settle(ServiceConnections service)
+    {
+        Span<byte> message = _message.AsSpan(0, ConnectionMessage.HeaderBytes);
+        ConnectionMessage.WriteHeader(message, ConnectionMessageKind.Settled, 0, service.Id, service.Term, 0, 0);
+        if (_group.PublishableBytes < WindowReserveBytes || !_group.TryPublish(message, PublishOptions.None, out ulong sequence)) return;
+        service.Published = sequence;
+        service.MustSettle = false;
     }
 
     private bool TryPublishState(LiveConnection connection)

@@ -24,6 +24,12 @@ internal sealed class LiveConnection
     /// <summary>Its segments are held no longer, or never were: it ends with its node.</summary>
     internal bool IsPlain { get; set; }
 
+    /// <summary>The term in which its primary told of it last.</summary>
+    internal ulong Term { get; set; }
+
+    /// <summary>Its sockets on a new primary, silent until the others know what these have: then they may acknowledge it. Null: they speak.</summary>
+    internal RestoredConnection? Restored { get; set; }
+
     /// <summary>Its relay waits until both records are confirmed.</summary>
     internal bool AwaitsRecord { get; set; }
 

@@ -41,6 +41,9 @@ internal sealed class ServiceConnections
     /// <summary>The newest term of which something was heard.</summary>
     internal ulong Term { get; set; }
 
+    /// <summary>The others are to be told when they know of all connections.</summary>
+    internal bool MustSettle { get; set; }
+
     /// <summary>This node is the primary: its sockets carry the connections.</summary>
     internal bool IsPrimary { get; set; }
 
@@ -83,6 +86,7 @@ internal sealed class ServiceConnections
     private LiveConnection Add(LiveConnection connection, uint number)
     {
         connection.Number = number;
+        connection.Term = Term;
         connection.Index = _all.Count;
         _byNumber.Add(number, connection);
         _all.Add(connection);
