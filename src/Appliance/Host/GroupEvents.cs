@@ -28,6 +28,7 @@ internal sealed class GroupEvents : IGroupHandler
         // A node that joins late meets this for every member: it says so when its services are synchronised.
         if (reason != GapReason.JoinedLate) NodeLog.MemberTrouble(_log, sender.Name, "gap", $"sequences {from} to {through} will not arrive ({reason}); resynchronising");
         _mirror.OnStreamGap(sender, from, through, reason);
+        _mirror.Connections?.OnStreamGap(sender);
     }
 
     /// <inheritdoc/>

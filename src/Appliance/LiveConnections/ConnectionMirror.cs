@@ -139,6 +139,13 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
             if (service is { IsPrimary: true }) PublishAll(service);
     }
 
+    /// <summary>Part of a member's stream will not come: what it told of connections has holes, and ends may be missing. It tells all of them again when this node has resynchronised.</summary>
+    internal void OnStreamGap(GroupMember sender)
+    {
+        foreach (ServiceConnections? service in _services)
+            if (service is { IsPrimary: false } && service.State.IsWrittenBy(sender)) service.Clear();
+    }
+
     /// <summary>The group takes messages again.</summary>
     internal void OnWindowOpen()
     {
