@@ -219,7 +219,16 @@ internal sealed class ElectionWorld
             if (exists) continue;
             LossIsAccepted = true;
             int accepted = service;
-            foreach (ElectionNode node in Nodes) node.Act(life => life.Engine.AcceptLoss(life.Now, accepted));
+            bool isSaid = false; // to one node alone, as by an operator: its beats tell the others
+            foreach (ElectionNode node in Nodes)
+            {
+                node.Act(life =>
+                {
+                    if (isSaid || life.Engine.WhyNotAcceptLoss(accepted) is not null) return;
+                    isSaid = true;
+                    life.Engine.AcceptLoss(life.Now, accepted);
+                });
+            }
         }
     }
 

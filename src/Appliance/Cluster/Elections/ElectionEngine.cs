@@ -247,7 +247,8 @@ internal sealed class ElectionEngine
     /// after <see cref="LossAcceptedFor"/>.</summary>
     internal void AcceptLoss(Timestamp now, int service)
     {
-        _context.States[service].LossAcceptedUntil = Timestamp.Max(_context.Now, now) + LossAcceptedFor;
+        Advance(now);
+        _elections[service].AcceptLoss(_context.Now + LossAcceptedFor);
         Act(now);
     }
 

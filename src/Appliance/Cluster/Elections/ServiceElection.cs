@@ -125,6 +125,15 @@ internal sealed class ServiceElection
         return null;
     }
 
+    /// <summary>See <see cref="ElectionEngine.AcceptLoss"/>.</summary>
+    internal void AcceptLoss(Timestamp until)
+    {
+        // Who knows of a later term takes what was said before it for over; what is accepted is the loss of all that is known of now.
+        for (int slot = 0; slot < ElectionOptions.MaxMembers && State.Role == ElectionRole.None; slot++)
+            if (_context.FreshAt(slot) is { } peer) State.Follow(peer[State.Index].Term);
+        State.LossAcceptedUntil = until;
+    }
+
     /// <summary>What was voted or proposed could not be stored.</summary>
     internal void OnNotStored()
     {

@@ -65,6 +65,36 @@ public sealed class Electing
     }
 
     [Fact]
+    [Trait("Demand", "E6")]
+    public void A_loss_accepted_at_one_member_counts_with_those_who_know_of_a_later_term()
+    {
+        var group = new TestGroup(static options => options with { Members = [new("a", MemberRole.Data), new("b", MemberRole.Data), new("c", MemberRole.Data)] }, "a", "b", "c");
+        Assert.True(group.RunUntil(() => group.Primary() == "a"));
+        foreach (TestElections node in group.Nodes) node.Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
+        group["a"].Engine.SetServing(group.Now, 0);
+        Assert.Null(group["a"].Engine.ProposeSynchronisedSet(group.Now, 0, 0b111));
+        group.Run(100);
+        group.Dead.Add("b"); // it does not hear of the second term
+        group["a"].Engine.Release(group.Now, 0);
+        Assert.True(group.RunUntil(() => group.Primary() is not null && group["c"].Engine.TermOf(0) == 2));
+        string primary = group.Primary()!, other = primary == "a" ? "c" : "a";
+        Assert.Null(group[primary].Engine.ProposeSynchronisedSet(group.Now, 0, 0b101)); // without b
+        group.Run(100);
+        group.Dead.UnionWith(["a", "c"]);
+        group.Dead.Remove("b");
+        group.Run(500);
+        group.Restart(other); // with empty memory; the primary stays away
+        group.Run(500);
+        Assert.Equal(1u, group["b"].Engine.TermOf(0));
+        Assert.Null(group.Primary());
+
+        group["b"].Engine.AcceptLoss(group.Now, 0);
+
+        Assert.True(group.RunUntil(() => group.Primary() == "b", 500), group["b"].Engine.Describe(0));
+        Assert.Contains("elected 0 3 WithLoss", group["b"].Events);
+    }
+
+    [Fact]
     public void While_any_voter_hears_the_primary_nobody_takes_over()
     {
         TestGroup group = TestGroup.WithPrimary();
