@@ -40,6 +40,9 @@ internal enum SectionFlags : byte
 
     /// <summary>It is nominated, and needs no disk any more to be elected.</summary>
     Prepared = 32,
+
+    /// <summary>It started less than dead-after ago, and neither votes nor stands yet.</summary>
+    Abstains = 64,
 }
 
 /// <summary>What a node says about one service in each beat.</summary>

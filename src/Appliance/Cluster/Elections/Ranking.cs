@@ -68,12 +68,13 @@ internal sealed class Ranking
         if (slot < 0 || (_context.View.Data >> slot & 1) == 0) return "it is no data member of the group";
         if (slot == _context.SelfSlot) return "it is the primary already";
         if (_context.FreshAt(slot) is not { } peer) return "it is not heard";
-        if (!_state.Options.HoldsState) return null;
+        string? abstains = (peer[_state.Index].Flags & SectionFlags.Abstains) != 0 ? "it started less than dead-after ago and may not be elected yet" : null;
+        if (!_state.Options.HoldsState) return abstains;
         if ((peer[_state.Index].Flags & SectionFlags.Recovering) != 0) return "it does not hold the state yet";
         if (!_state.Set.Contains(slot)) return "it is not in the synchronised set";
         if ((_state.Committed >> slot & 1) == 0) return "it is not in the committed synchronised set yet"; // its voters may know only the one without it
         bool knows = peer[_state.Index].Set.Contains(slot) && !_state.MemberSince(slot).IsNewerThan(peer[_state.Index].Set);
-        return knows ? null : "it has not stored yet that it is in the synchronised set"; // it may take itself for one of those outside: election seeds 4028, 5530, 10167
+        return knows ? abstains : "it has not stored yet that it is in the synchronised set"; // it may take itself for one of those outside: election seeds 4028, 5530, 10167
     }
 
     /// <summary>Why a member that says this should not have the service; null when it may.</summary>

@@ -49,7 +49,8 @@ internal sealed class ServiceElection
             int transfer = claims ? _contender.NomineeSlot : _voter.ReleasedBy != _context.Self ? -1 : _context.View.SlotOf(_voter.TransferTarget);
             SectionFlags flags = (State.Recovering ? SectionFlags.Recovering : 0) | (State.Healthy ? SectionFlags.Healthy : 0)
                 | (State.Drained ? SectionFlags.Drained : 0) | (State.Serving ? SectionFlags.Serving : 0)
-                | (State.LossAccepted ? SectionFlags.LossAccepted : 0) | (_voter.IsPrepared ? SectionFlags.Prepared : 0);
+                | (State.LossAccepted ? SectionFlags.LossAccepted : 0) | (_voter.IsPrepared ? SectionFlags.Prepared : 0)
+                | (_context.Now < _context.AbstainUntil ? SectionFlags.Abstains : 0);
             return new ServiceSection(State.Term, State.Role, flags, SlotByte(bound), SlotByte(transfer), _voter.Supports, State.Options.Priority,
                 claims || bound < 0 ? 0 : _voter.BoundSent, State.Set, State.Position);
         }

@@ -105,6 +105,24 @@ public sealed class Electing
 
     [Fact]
     [Trait("Demand", "A2")]
+    public void Nothing_is_handed_over_to_a_member_that_may_not_be_elected_yet()
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group.Dead.Add("b");
+        group.Run(50);
+        group.Restart("b").Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
+        Timestamp started = group.Now;
+        group.Run(40);
+
+        Assert.Contains("started less than dead-after ago", group["a"].Engine.TransferTo(group.Now, 0, NodeId.FromName("b")), StringComparison.Ordinal);
+        Assert.Equal("a", group.Primary());
+        group["a"].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: true, 1);
+        Assert.True(group.RunUntil(() => group["a"].Events.Exists(static line => line == "wanted 0 Drained")), string.Join(", ", group["a"].Events));
+        Assert.True(group.Now - started >= group["b"].Options.DeadAfter);
+    }
+
+    [Fact]
+    [Trait("Demand", "A2")]
     public void A_hand_over_waits_for_nothing_and_closes_the_old_lease_first()
     {
         TestGroup group = TestGroup.WithPrimary();
