@@ -127,7 +127,13 @@ internal sealed class Laboratory : IDisposable
     /// <summary>Hands a service over to a node, as an operator does.</summary>
     public void Promote(LabNode node, string service)
     {
-        Shell.Run(Program, "promote", node.Id, service, "--admin", AwaitPrimary(service).Admin);
+        Shell.Outcome outcome = default!;
+        Until.True($"{node.Id} may be elected", ElectionLimit, () =>
+        {
+            outcome = Shell.Try(CommandLimit, Program, "promote", node.Id, service, "--admin", AwaitPrimary(service).Admin);
+            return !outcome.Error.Contains("started less than dead-after ago", StringComparison.Ordinal);
+        });
+        if (outcome.ExitCode != 0) throw new InvalidOperationException($"promote {node.Id} {service} ended with {outcome.ExitCode}: {outcome.Error}");
         Until.True($"{node.Id} serves {service}", ElectionLimit, () => node.Serves(service));
         if (service == Service) _lastPrimary = node.Id;
     }

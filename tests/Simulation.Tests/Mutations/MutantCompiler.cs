@@ -53,7 +53,7 @@ internal sealed class MutantCompiler
 
     /// <summary>Compiles and loads; without a mutation the product as it is.</summary>
     /// <returns>Runs a seed, if its plan is of the kind: null, or why it failed.</returns>
-    internal Func<ulong, string, string?> Load(Mutation? mutation, out AssemblyLoadContext context)
+    internal Func<ulong, string, string?> Load(Mutation? mutation)
     {
         CSharpCompilation compilation = _original;
         if (mutation is not null)
@@ -70,7 +70,8 @@ internal sealed class MutantCompiler
             throw new InvalidOperationException($"{mutation?.Name ?? "the original"} does not compile:\n{string.Join('\n', errors)}");
         }
         image.Position = 0;
-        context = new AssemblyLoadContext(mutation?.Name ?? "original", isCollectible: true);
+        // Not collectible: code that can be unloaded runs slower, and once met a null reference of the runtime's where no reference was.
+        var context = new AssemblyLoadContext(mutation?.Name ?? "original");
         Type entry = context.LoadFromStream(image).GetType(_entry, throwOnError: true)!;
         return entry.GetMethod("Run", BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string, string?>>();
     }

@@ -1,5 +1,3 @@
-using System.Runtime.Loader;
-
 namespace Appliance.Tests.Simulation.Mutations;
 
 /// <summary>Runs mutants over many seeds on all processors.</summary>
@@ -8,7 +6,7 @@ internal static class MutantRunner
     /// <summary>The first seed of so many that fails, and why; null when all pass.</summary>
     internal static (ulong Seed, string? Failure) FirstFailure(MutantCompiler compiler, Mutation? mutation, int seeds)
     {
-        Func<ulong, string, string?> run = compiler.Load(mutation, out AssemblyLoadContext context);
+        Func<ulong, string, string?> run = compiler.Load(mutation);
         (ulong Seed, string? Failure) first = (ulong.MaxValue, null);
         string kind = mutation?.Kind?.ToString() ?? "";
         Lock merging = new();
@@ -27,7 +25,6 @@ internal static class MutantRunner
                 }
             }
         });
-        context.Unload();
         return first;
     }
 }
