@@ -16,8 +16,6 @@ internal sealed partial class ConnectionMirror
     // What a client may have sent before its record: its first window, seldom more.
     private const int MostEarlyBytes = 1 << 20;
 
-    private readonly Queue<(ServiceConnections Service, uint Number)> _closing = new();
-
     /// <summary>The relay has accepted a connection, and reads nothing from it yet.</summary>
     /// <param name="connection">New.</param>
     /// <param name="descriptor">A duplicate of the client's socket, closed here.</param>
@@ -44,7 +42,7 @@ internal sealed partial class ConnectionMirror
         connection.Relay = null;
         _hold.Remove(connection);
         if (connection.IsGone || connection.IsPlain) return;
-        Forget(connection);
+        _publisher.Forget(connection);
     }
 
     /// <inheritdoc/>
@@ -69,8 +67,8 @@ internal sealed partial class ConnectionMirror
     {
         if (_services[index] is not { } service) return;
         foreach (LiveConnection connection in service.All) connection.AwaitsRecord = true;
-        PublishAll(service);
-        PublishBehind();
+        _publisher.PublishAll(service);
+        _publisher.PublishBehind();
     }
 
     /// <inheritdoc/>
@@ -78,7 +76,7 @@ internal sealed partial class ConnectionMirror
     {
         if (_services[index] is not { IsPrimary: true } service) return;
         service.IsPrimary = false;
-        service.Clock = (NowMilliseconds, _group.Now);
+        service.Clock = (ConnectionPublisher.ClockMilliseconds, _group.Now);
         _hold.Drop(service);
         service.ForgetRecorded();
         foreach (LiveConnection connection in service.All)
@@ -100,7 +98,7 @@ internal sealed partial class ConnectionMirror
         if (error == 0)
         {
             ConnectionSide side = connection[number];
-            (side.Record, side.RecordedAt) = (record, NowMilliseconds);
+            (side.Record, side.RecordedAt) = (record, ConnectionPublisher.ClockMilliseconds);
             side.Stream = new StreamAssembly(_memory);
             if (!connection.IsPlain && !TryTakeEarly(side.Stream, descriptor)) error = -Sockets.NoBuffers;
             _hold.Add(record.Key, connection, number);
@@ -109,7 +107,7 @@ internal sealed partial class ConnectionMirror
         if (error != 0 && !connection.IsPlain)
         {
             connection.IsPlain = true;
-            Forget(connection);
+            _publisher.Forget(connection);
         }
         if (connection.IsPlain)
         {
@@ -119,7 +117,7 @@ internal sealed partial class ConnectionMirror
         {
             if (number == 0) Counters.Recorded++;
             connection.AwaitsRecord = number == 1;
-            PublishLater(connection);
+            _publisher.PublishLater(connection);
         }
         _hold.LookAgain(_group.Now);
     }
@@ -134,29 +132,6 @@ internal sealed partial class ConnectionMirror
         return SocketRecord.Peek(descriptor, early) == unread && stream.Add(0, early) == AssemblyResult.Added;
     }
 
-    // Others forget it, and nothing of it is held any more.
-    private void Forget(LiveConnection connection)
-    {
-        ServiceConnections service = connection.Service;
-        bool isTold = connection.Front.PublishedThrough >= 0 || connection.Back.PublishedThrough >= 0;
-        service.Remove(connection);
-        if (!isTold || !service.IsPrimary || !Publishes(service)) return;
-        _closing.Enqueue((service, connection.Number));
-        PublishClosing();
-    }
-
-    private void PublishClosing()
-    {
-        while (_closing.TryPeek(out (ServiceConnections Service, uint Number) closing))
-        {
-            Span<byte> message = _message.AsSpan(0, ConnectionMessage.HeaderBytes);
-            ConnectionMessage.WriteHeader(message, ConnectionMessageKind.Close, 0, closing.Service.Id, closing.Service.Term, closing.Number, 0);
-            if (_group.PublishableBytes < WindowReserveBytes || !_group.TryPublish(message, PublishOptions.None, out ulong sequence)) return;
-            closing.Service.Published = sequence;
-            _closing.Dequeue();
-        }
-    }
-
     private bool TryRestore(LiveConnection connection, Timestamp now, out RestoredConnection? restored)
     {
         restored = null;
@@ -168,7 +143,7 @@ internal sealed partial class ConnectionMirror
         {
             long elapsed = connection.Service.PrimaryMilliseconds(now) - side.RecordedAt;
             side.Record = side.Record!.Value with { Timestamp = side.Record.Value.Timestamp + (uint)Math.Max(elapsed, 0) + SocketRestore.TimestampReserve };
-            side.RecordedAt = NowMilliseconds;
+            side.RecordedAt = ConnectionPublisher.ClockMilliseconds;
             side.Acknowledged = side.Stream!.Base;
         }
         SocketRecord record = front.Record.Value;

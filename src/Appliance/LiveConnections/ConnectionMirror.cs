@@ -21,28 +21,19 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
     // What the relay has seen acknowledged is trimmed so often: less is kept, at the price of a message per busy connection.
     private static readonly TimeSpan TrimInterval = TimeSpan.FromMilliseconds(10);
 
-    // The clock of the timestamps is kept to a millisecond or two between so many.
-    private static readonly TimeSpan ClockInterval = TimeSpan.FromSeconds(1);
-
     // Somebody may flush the packet filter.
     private static readonly TimeSpan VerifyInterval = TimeSpan.FromSeconds(1);
-
-    // Beyond the message itself: its frame, and packing losses.
-    private const int WindowReserveBytes = ServicePublisher.WindowReserveBytes;
-    private const int ChunkBytes = 32 << 10;
 
     private readonly ServiceConnections?[] _services;
     private readonly Dictionary<IpAddressBytes, ServiceConnections> _byAddress = [];
     private readonly IGroup _group;
+    private readonly ConnectionPublisher _publisher;
     private readonly PacketHold _hold;
     private HoldRule[] _rules;
     private readonly ILogger _log;
     private readonly AssemblyMemory _memory;
-    private readonly Queue<LiveConnection> _behind = new();
-    private readonly byte[] _message = new byte[ConnectionMessage.HeaderBytes + ChunkBytes];
     private readonly EventLoop _loop;
-    private Timestamp _trimAt, _clockAt, _verifyAt;
-    private bool _hasWaiting;
+    private Timestamp _trimAt, _verifyAt;
 
     private ConnectionMirror(ApplianceConfiguration configuration, EventLoop loop, StateMirror mirror, IGroup group, ILogger log)
     {
@@ -56,7 +47,8 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
             foreach (IPAddress address in service.Addresses)
                 if (Find(service.Name) is { } survivor) _byAddress[new IpAddressBytes(address.GetAddressBytes())] = survivor;
         _rules = [.. RulesOf(configuration)];
-        _hold = PacketHold.Open(loop, this, configuration.Node.Id);
+        _publisher = new ConnectionPublisher(group, _services);
+        _hold = PacketHold.Open(loop, this, _publisher, configuration.Node.Id);
         loop.Add(this);
     }
 
@@ -74,8 +66,6 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
 
     /// <inheritdoc/>
     public Timestamp NextDeadline => _trimAt;
-
-    private long NowMilliseconds => EventLoop.ReadClock().Nanoseconds / 1_000_000;
 
     /// <summary>Starts where a listener wants it. Before the loop turns, after mirror and group have started.</summary>
     /// <returns>Null when no listener has <c>survive = connections</c>.</returns>
@@ -136,7 +126,7 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
     {
         if (change is not (MemberChange.Joined or MemberChange.Restored or MemberChange.SynchronisedChanged)) return;
         foreach (ServiceConnections? service in _services)
-            if (service is { IsPrimary: true }) PublishAll(service);
+            if (service is { IsPrimary: true }) _publisher.PublishAll(service);
     }
 
     /// <summary>Part of a member's stream will not come: what it told of connections has holes, and ends may be missing. It tells all of them again when this node has resynchronised.</summary>
@@ -149,7 +139,7 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
     /// <summary>The group takes messages again.</summary>
     internal void OnWindowOpen()
     {
-        PublishBehind();
+        _publisher.PublishBehind();
         _hold.Resume();
     }
 
@@ -162,56 +152,22 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
     /// <summary>A socket of an address of ours may say that a connection is over: this node has the lease.</summary>
     internal bool MaySpeak(in IpAddressBytes local) => _byAddress.TryGetValue(local, out ServiceConnections? service) && service.IsPrimary && IsServing(Array.IndexOf(_services, service));
 
-    /// <summary>Whether a segment's message can be published now, and everything before it was.</summary>
-    internal bool CanPublish(LiveConnection connection, ConnectionSide side, int bytes) =>
-        !connection.IsBehind && side.PublishedThrough >= 0 && _group.PublishableBytes >= bytes + 2L * ConnectionMessage.HeaderBytes + WindowReserveBytes;
-
-    /// <summary>Publishes bytes of a stream that were added to it.</summary>
-    /// <param name="connection">Whose.</param>
-    /// <param name="number">Which side sent them.</param>
-    /// <param name="offset">Where they begin.</param>
-    /// <param name="message">Room for the message's head, then the bytes.</param>
-    internal void PublishData(LiveConnection connection, int number, long offset, Span<byte> message)
-    {
-        ConnectionSide side = connection[number];
-        if (!Publishes(connection.Service))
-        {
-            side.PublishedThrough = side.Stream!.End;
-            return;
-        }
-        Publish(connection, ConnectionMessageKind.Data, number, offset, message);
-        // Behind a hole that was just filled stands what a member that came meanwhile has not got: it is published again.
-        long end = offset + message.Length - ConnectionMessage.HeaderBytes;
-        if (end <= side.PublishedThrough) return;
-        if (offset <= side.PublishedThrough) side.PublishedThrough = end;
-        if (side.PublishedThrough < side.Stream!.End) PublishLater(connection);
-    }
-
-    /// <summary>Publishes the end of a stream.</summary>
-    internal void PublishFin(LiveConnection connection, int side)
-    {
-        if (Publishes(connection.Service)) Publish(connection, ConnectionMessageKind.Fin, side, connection[side].Stream!.FinAt, _message.AsSpan(0, ConnectionMessage.HeaderBytes));
-    }
-
-    /// <summary>A segment waits for confirmation: looked at when the round ends, for nobody may be there to confirm it.</summary>
-    internal void NoteWaiting() => _hasWaiting = true;
-
     /// <inheritdoc/>
     public void OnRoundEnd(Timestamp now)
     {
-        PublishClosing();
-        PublishBehind();
-        if (_behind.Count == 0) _hold.Resume();
-        if (_hasWaiting)
+        _publisher.PublishClosing();
+        _publisher.PublishBehind();
+        if (_publisher.IsUpToDate) _hold.Resume();
+        if (_publisher.HasWaiting)
         {
-            _hasWaiting = false;
+            _publisher.HasWaiting = false;
             OnProgress();
         }
         if (now < _trimAt) return;
         _trimAt = now + TrimInterval;
         if (_hold.HasParked) _hold.LookAgain(now);
         foreach (ServiceConnections? service in _services)
-            if (service is { IsPrimary: true }) Tend(service, now);
+            if (service is { IsPrimary: true }) _publisher.Tend(service, now);
         if (now >= _verifyAt) Verify(now);
     }
 
@@ -309,133 +265,6 @@ internal sealed partial class ConnectionMirror : IServiceTakeover, IRoundHandler
         _hold.Release(service, confirmed);
         while (service.TryTakeRecorded(confirmed, out LiveConnection? connection))
             if (!connection!.IsGone) Tell(connection);
-    }
-
-    // Nobody listens, and nobody who does not listen may be elected.
-    private bool Publishes(ServiceConnections service)
-    {
-        _ = service.ConfirmedThrough(_group.Members, out bool isAlone);
-        if (!isAlone) return true;
-        IReadOnlyList<GroupMember> members = _group.Members;
-        for (int i = 0; i < members.Count; i++)
-            if (members[i] is { Role: MemberRole.Data, State: MemberState.Live }) return true;
-        return false;
-    }
-
-    private void Publish(LiveConnection connection, ConnectionMessageKind kind, int side, long offset, Span<byte> message)
-    {
-        ServiceConnections service = connection.Service;
-        ConnectionMessage.WriteHeader(message, kind, side, service.Id, service.Term, connection.Number, offset);
-        if (_group.TryPublish(message, PublishOptions.AcknowledgeNow, out ulong sequence)) service.Published = sequence;
-        else throw new InvalidOperationException("the group refused a message for which it had room");
-    }
-
-    private void PublishAll(ServiceConnections service)
-    {
-        foreach (LiveConnection connection in service.All)
-        {
-            connection.Front.PublishedThrough = connection.Back.PublishedThrough = -1;
-            PublishLater(connection);
-        }
-        service.MustSettle = true;
-        _clockAt = default;
-    }
-
-    private void PublishLater(LiveConnection connection)
-    {
-        if (connection.IsBehind) return;
-        connection.IsBehind = true;
-        _behind.Enqueue(connection);
-    }
-
-    private void PublishBehind()
-    {
-        while (_behind.TryPeek(out LiveConnection? connection))
-        {
-            bool isOver = connection.IsGone || connection.IsPlain || !connection.Service.IsPrimary;
-            if (!isOver && !TryPublishState(connection)) return;
-            _behind.Dequeue();
-            connection.IsBehind = false;
-            if (isOver || !connection.AwaitsRecord || (connection.Back.Record is null && connection.Restored is null)) continue;
-            connection.AwaitsRecord = false;
-            connection.Service.Wait(connection, connection.Service.Published);
-            _hasWaiting = true;
-        }
-        foreach (ServiceConnections? service in _services)
-            if (service is { MustSettle: true, IsPrimary: true }) Settle(service);
-    }
-
-    private void Settle(ServiceConnections service)
-    {
-        Span<byte> message = _message.AsSpan(0, ConnectionMessage.HeaderBytes);
-        ConnectionMessage.WriteHeader(message, ConnectionMessageKind.Settled, 0, service.Id, service.Term, 0, 0);
-        if (_group.PublishableBytes < WindowReserveBytes || !_group.TryPublish(message, PublishOptions.None, out ulong sequence)) return;
-        service.Published = sequence;
-        service.MustSettle = false;
-    }
-
-    private bool TryPublishState(LiveConnection connection)
-    {
-        bool publishes = Publishes(connection.Service);
-        for (int number = 0; number < 2; number++)
-        {
-            ConnectionSide side = connection[number];
-            if (side.Record is not { } record) continue;
-            StreamAssembly stream = side.Stream!;
-            if (!publishes)
-            {
-                side.PublishedThrough = stream.End;
-                continue;
-            }
-            if (_group.PublishableBytes < _message.Length + 3L * WindowReserveBytes) return false;
-            if (side.PublishedThrough < 0)
-            {
-                Span<byte> message = _message.AsSpan(0, ConnectionMessage.HeaderBytes + ConnectionMessage.RecordBytes);
-                record.Write(message[ConnectionMessage.HeaderBytes..]);
-                BinaryPrimitives.WriteInt64BigEndian(message[(ConnectionMessage.HeaderBytes + SocketRecord.Bytes)..], side.RecordedAt);
-                Publish(connection, ConnectionMessageKind.Record, number, stream.Base, message);
-                side.PublishedThrough = stream.Base;
-            }
-            side.PublishedThrough = Math.Max(side.PublishedThrough, stream.Base);
-            while (side.PublishedThrough < stream.End)
-            {
-                if (_group.PublishableBytes < _message.Length + 3L * WindowReserveBytes) return false;
-                ReadOnlySpan<byte> piece = stream.Read(side.PublishedThrough);
-                piece = piece[..Math.Min(piece.Length, ChunkBytes)];
-                piece.CopyTo(_message.AsSpan(ConnectionMessage.HeaderBytes));
-                Publish(connection, ConnectionMessageKind.Data, number, side.PublishedThrough, _message.AsSpan(0, ConnectionMessage.HeaderBytes + piece.Length));
-                side.PublishedThrough += piece.Length;
-            }
-            if (stream.FinAt >= 0) Publish(connection, ConnectionMessageKind.Fin, number, stream.FinAt, _message.AsSpan(0, ConnectionMessage.HeaderBytes));
-        }
-        return true;
-    }
-
-    private void Tend(ServiceConnections service, Timestamp now)
-    {
-        bool publishes = Publishes(service);
-        Span<byte> message = _message.AsSpan(0, ConnectionMessage.HeaderBytes);
-        if (now >= _clockAt && publishes && service.All.Count > 0 && _group.PublishableBytes >= WindowReserveBytes)
-        {
-            _clockAt = now + ClockInterval;
-            ConnectionMessage.WriteHeader(message, ConnectionMessageKind.Clock, 0, service.Id, service.Term, 0, NowMilliseconds);
-            if (_group.TryPublish(message, PublishOptions.None, out ulong sequence)) service.Published = sequence;
-        }
-        for (int i = 0; i < service.All.Count; i++)
-        {
-            LiveConnection connection = service.All[i];
-            if (connection.IsPlain) continue;
-            for (int number = 0; number < 2; number++)
-            {
-                ConnectionSide side = connection[number];
-                long acknowledged = side.Acknowledged;
-                if (side.Stream is not { } stream || acknowledged <= stream.Base) continue;
-                stream.Trim(acknowledged);
-                if (!publishes || side.PublishedThrough < 0 || _group.PublishableBytes < WindowReserveBytes) continue;
-                ConnectionMessage.WriteHeader(message, ConnectionMessageKind.Trim, number, service.Id, service.Term, connection.Number, stream.Base);
-                if (_group.TryPublish(message, PublishOptions.None, out ulong sequence)) service.Published = sequence;
-            }
-        }
     }
 
     private void Verify(Timestamp now)

@@ -22,6 +22,7 @@ internal sealed class PacketHold : IReadinessHandler, IDisposable
 
     private readonly EventLoop _loop;
     private readonly ConnectionMirror _mirror;
+    private readonly ConnectionPublisher _publisher;
     private readonly PacketQueue _arriving, _leaving;
     private readonly LeavingQueue _leavingHandler;
     private readonly Dictionary<ConnectionKey, (LiveConnection Connection, int Side)> _byKey = [];
@@ -30,10 +31,11 @@ internal sealed class PacketHold : IReadinessHandler, IDisposable
     private int _stalledBytes;
     private uint _stalledId;
 
-    private PacketHold(EventLoop loop, ConnectionMirror mirror, PacketQueue arriving, PacketQueue leaving, string owner)
+    private PacketHold(EventLoop loop, ConnectionMirror mirror, ConnectionPublisher publisher, PacketQueue arriving, PacketQueue leaving, string owner)
     {
         _loop = loop;
         _mirror = mirror;
+        _publisher = publisher;
         _arriving = arriving;
         _leaving = leaving;
         _leavingHandler = new LeavingQueue(this);
@@ -50,13 +52,13 @@ internal sealed class PacketHold : IReadinessHandler, IDisposable
 
     /// <summary>Takes two queues of the kernel.</summary>
     /// <exception cref="TakeoverSetupException">The kernel refused, or all are taken.</exception>
-    internal static PacketHold Open(EventLoop loop, ConnectionMirror mirror, string owner)
+    internal static PacketHold Open(EventLoop loop, ConnectionMirror mirror, ConnectionPublisher publisher, string owner)
     {
         for (int pair = 0; pair < QueuePairs; pair++)
         {
             ushort number = (ushort)(FirstQueue + 2 * pair);
             if (!PacketQueue.TryOpen(number, MostPackets, out PacketQueue? arriving)) continue;
-            if (PacketQueue.TryOpen((ushort)(number + 1), MostPackets, out PacketQueue? leaving)) return new PacketHold(loop, mirror, arriving!, leaving!, owner);
+            if (PacketQueue.TryOpen((ushort)(number + 1), MostPackets, out PacketQueue? leaving)) return new PacketHold(loop, mirror, publisher, arriving!, leaving!, owner);
             arriving!.Dispose();
         }
         throw new TakeoverSetupException($"packets cannot be held: the queues {FirstQueue} to {FirstQueue + 2 * QueuePairs - 1} are all taken by other programs");
@@ -151,7 +153,7 @@ internal sealed class PacketHold : IReadinessHandler, IDisposable
     {
         ConnectionSide side = connection[number];
         StreamAssembly stream = side.Stream!;
-        if (!_mirror.CanPublish(connection, side, segment.PayloadBytes))
+        if (!_publisher.CanPublish(connection, side, segment.PayloadBytes))
         {
             datagram.CopyTo(_stalled);
             (_stalledBytes, _stalledId) = (datagram.Length, id);
@@ -171,7 +173,7 @@ internal sealed class PacketHold : IReadinessHandler, IDisposable
                 return;
             }
             // The headers are not needed any more: the message's head is written over them.
-            if (result == AssemblyResult.Added) _mirror.PublishData(connection, number, offset + skipped, datagram.Slice(segment.PayloadStart + skipped - ConnectionMessage.HeaderBytes, ConnectionMessage.HeaderBytes + payload.Length));
+            if (result == AssemblyResult.Added) _publisher.PublishData(connection, number, offset + skipped, datagram.Slice(segment.PayloadStart + skipped - ConnectionMessage.HeaderBytes, ConnectionMessage.HeaderBytes + payload.Length));
         }
         if ((segment.Flags & TcpFlags.Fin) != 0 && !TakeFin(connection, number, offset + segment.PayloadBytes))
         {
@@ -180,7 +182,7 @@ internal sealed class PacketHold : IReadinessHandler, IDisposable
         }
         _mirror.Counters.Held++;
         connection.Service.Wait(id, connection.Service.Published);
-        _mirror.NoteWaiting();
+        _publisher.HasWaiting = true;
     }
 
     private bool TakeFin(LiveConnection connection, int side, long offset)
@@ -188,7 +190,7 @@ internal sealed class PacketHold : IReadinessHandler, IDisposable
         StreamAssembly stream = connection[side].Stream!;
         bool isNew = stream.FinAt < 0;
         if (offset < 0 || !stream.Finish(offset)) return false;
-        if (isNew) _mirror.PublishFin(connection, side);
+        if (isNew) _publisher.PublishFin(connection, side);
         return true;
     }
 
