@@ -26,7 +26,8 @@ internal sealed unsafe partial class RelayConnection
         _writtenToFront = restored.WrittenToFront;
         _writtenToBack = restored.WrittenToBack;
         _front = _frontSocket = new TcpConnection(listener.Loop, listener.Memory, restored.FrontDescriptor, connecting: false, this);
-        if (restored.BackDescriptor >= 0) _back = _backSocket = new TcpConnection(listener.Loop, listener.Memory, restored.BackDescriptor, connecting: false, this);
+        _back = new ServerSide(listener, this);
+        if (restored.BackDescriptor >= 0) _back.Resume(restored.BackDescriptor);
     }
 
     /// <summary>Another node takes the connection over if this one dies.</summary>
@@ -43,22 +44,21 @@ internal sealed unsafe partial class RelayConnection
     {
         _isCounted = _listener.TryCount(_client);
         _listener.Keeper!.Adopted(_live!, this);
-        if (_backSocket is null)
+        if (_back.Socket is not { } backSocket)
         {
             End(RelayEnd.NotMirrored); // nothing was sent to any server: the client may try again
             return;
         }
-        _server = _listener.Pool.Find(restored.Server.ToEndPoint().ToString());
-        if (_server is not null) _server.Connections++;
+        _back.Count(restored.Server);
         bool hasFailed = false;
         if (restored.FrontFinished)
         {
             _frontSocket.EndInput();
-            hasFailed |= !_backSocket.EndOutput();
+            hasFailed |= !backSocket.EndOutput();
         }
         if (restored.BackFinished)
         {
-            _backSocket.EndInput();
+            backSocket.EndInput();
             if (!restored.FrontFinished) _firstEnd = RelayEnd.ServerClosed;
             hasFailed |= !_frontSocket.EndOutput();
         }
@@ -70,7 +70,7 @@ internal sealed unsafe partial class RelayConnection
     public void NoteAcknowledged()
     {
         if (!Survives || _stage is not (Stage.Relaying or Stage.Draining)) return;
-        bool front = NoteAcknowledged(_frontSocket, _live!.Back, _writtenToFront), back = NoteAcknowledged(_backSocket!, _live.Front, _writtenToBack);
+        bool front = NoteAcknowledged(_frontSocket, _live!.Back, _writtenToFront), back = NoteAcknowledged(_back.Socket!, _live.Front, _writtenToBack);
         if (_stage == Stage.Draining && front && back) End(_firstEnd);
     }
 
@@ -88,7 +88,7 @@ internal sealed unsafe partial class RelayConnection
     private void AwaitRecord(LiveConnection live)
     {
         _stage = Stage.Recording; // within connect-timeout still
-        _listener.Keeper!.Connected(live, _backSocket!.Descriptor);
+        _listener.Keeper!.Connected(live, _back.Socket!.Descriptor);
     }
 
     // What the kernel has not delivered yet would be lost with it: the connection is kept until the peers have everything.
@@ -106,6 +106,6 @@ internal sealed unsafe partial class RelayConnection
     private void Abandon()
     {
         _frontSocket.Abandon();
-        _backSocket?.Abandon();
+        _back.Socket?.Abandon();
     }
 }

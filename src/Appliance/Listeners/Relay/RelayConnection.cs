@@ -1,6 +1,5 @@
 using System.Net;
 using Appliance.Backends;
-using Appliance.Configuration;
 using Appliance.Interop;
 using Appliance.Listeners.Connections;
 using Appliance.Listeners.Http;
@@ -25,11 +24,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
     private readonly TlsConnection? _tls; // the front, when it is one
     private HttpFront? _http;            // the front, when requests are looked at
     private readonly Timestamp _startedAt;
-    private TcpConnection? _backSocket;
-    private IConnection? _back;
-    private TlsConnection? _serverTls; // the back, when it is one
-    private PoolServer? _server;
-    private List<PoolServer>? _tried;
+    private readonly ServerSide _back;
     private SocketAddressBytes _client;      // who the connection is for: the peer, or whom a PROXY header names
     private SocketAddressBytes _destination; // where the client connected to: here, or what a PROXY header names
     private SocketAddressBytes _local;       // where it was accepted
@@ -49,6 +44,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
         _frontSocket = new TcpConnection(listener.Loop, listener.Memory, descriptor, connecting: false, this);
         _tls = listener.Tls?.Accept(_frontSocket, listener.Memory);
         _front = (IConnection?)_tls ?? _frontSocket;
+        _back = new ServerSide(listener, this);
     }
 
     private enum Stage
@@ -70,7 +66,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
     public bool IsScheduled { get; set; }
 
     /// <summary>The server that it is relayed to; null before one was chosen.</summary>
-    public PoolServer? Server => _server;
+    public PoolServer? Server => _back.Server;
 
     /// <summary>Bytes from the client to the server so far.</summary>
     public long BytesFromClient => _front.BytesReceived;
@@ -80,6 +76,9 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
 
     /// <summary>The client's TLS; null without.</summary>
     public TlsConnection? Tls => _tls;
+
+    // Agreed on with the client by ALPN; empty for nothing.
+    private ReadOnlySpan<byte> Protocol => _tls is null ? [] : _tls.Protocol;
 
     internal override Timestamp Deadline => _stage == Stage.Relaying ? QuietDeadline() : _deadline;
 
@@ -114,13 +113,13 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
             case Stage.Handshake:
                 Handshake();
                 break;
-            case Stage.Connecting when connection == _backSocket:
+            case Stage.Connecting when connection == _back.Socket:
                 FinishConnecting();
                 break;
-            case Stage.ServerHandshake when connection == _backSocket:
+            case Stage.ServerHandshake when connection == _back.Socket:
                 HandshakeWithServer();
                 break;
-            case Stage.Recording when connection == _backSocket && connection.HasFailed:
+            case Stage.Recording when connection == _back.Socket && connection.HasFailed:
                 End(RelayEnd.ServerReset);
                 break;
             case Stage.Connecting or Stage.ServerHandshake or Stage.Recording:
@@ -151,7 +150,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
         else if (_stage == Stage.Recording) End(RelayEnd.NotMirrored);
         else if (_stage == Stage.Draining) End(_firstEnd);
         else if (_headDeadline <= now) RefuseLateHead();
-        else End(_front.InputEnded || _back?.InputEnded == true ? RelayEnd.HalfClosedTimeout : RelayEnd.IdleTimeout);
+        else End(_front.InputEnded || _back.Connection?.InputEnded == true ? RelayEnd.HalfClosedTimeout : RelayEnd.IdleTimeout);
     }
 
     /// <summary>Ends the connection; with RST unless both sides have ended in order, or the client must get an alert.</summary>
@@ -164,8 +163,8 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
         if (reason == RelayEnd.ServiceLost && Survives) Abandon();
         bool inOrder = reason is RelayEnd.ClientClosed or RelayEnd.ServerClosed;
         Finish(_front, inOrder || reason is RelayEnd.HandshakeFailed or RelayEnd.RequestRefused or RelayEnd.RequestTimeout);
-        if (_back is not null) Finish(_back, inOrder);
-        if (_server is not null) BackendPool.Release(_server);
+        if (_back.Connection is { } back) Finish(back, inOrder);
+        if (_back.Server is { } server) BackendPool.Release(server);
         _listener.OnEnded(this, reason, _client, _listener.Loop.Now - _startedAt, _isCounted);
     }
 
@@ -245,53 +244,23 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
     {
         if (_live is null && _listener.Keeper is { } keeper && keeper.Covers(_local)) _live = keeper.Accepted(this, _frontSocket.Descriptor);
         _stage = Stage.Connecting;
-        while (true)
-        {
-            BackendPool pool = _listener.Pool;
-            _server = pool.Acquire(_client, _tried);
-            if (_server is null)
-            {
-                pool.Refused++;
-                End(RelayEnd.NoServer);
-                return;
-            }
-            int descriptor = BeginConnecting(_server.Address);
-            if (descriptor >= 0)
-            {
-                _back = _backSocket = new TcpConnection(_listener.Loop, _listener.Memory, descriptor, connecting: true, this);
-                SetDeadline(pool.Options.ConnectTimeout);
-                return;
-            }
-            if (!GiveUpServer()) return;
-        }
-    }
-
-    private int BeginConnecting(in SocketAddressBytes server)
-    {
-        int descriptor = Sockets.Create(server.Family);
-        if (descriptor < 0) return descriptor;
-        _ = Sockets.PrepareConnection(descriptor); // options of a fresh socket are not refused
-        int error = _live is null ? 0 : _listener.Keeper!.Bind(descriptor, server);
-        if (error == 0) error = Sockets.Connect(descriptor, server);
-        if (error is 0 or -Sockets.InProgress) return descriptor;
-        Sockets.Close(descriptor);
-        return error;
+        if (_back.TryConnect(_client, isLive: _live is not null)) SetDeadline(_listener.Pool.Options.ConnectTimeout);
+        else End(RelayEnd.NoServer);
     }
 
     private void FinishConnecting()
     {
-        if (!_backSocket!.IsWritable) return;
-        if (_backSocket.FinishConnecting() != 0)
+        if (!_back.Socket!.IsWritable) return;
+        if (_back.Socket.FinishConnecting() != 0)
         {
             TryAnother();
             return;
         }
-        if (!WriteProxyHeader()) End(RelayEnd.ServerReset);
+        if (!_back.WriteProxyHeader(_client, _destination)) End(RelayEnd.ServerReset);
         else if (_live is not null) AwaitRecord(_live);
-        else if (_listener.Pool.Tls is not { } tls) BeginRelaying();
+        else if (!_back.TryBeginTls(Protocol)) BeginRelaying();
         else
         {
-            _back = _serverTls = tls.Connect(_backSocket, _listener.Memory, _listener.Output, _tls is null ? [] : _tls.Protocol);
             _stage = Stage.ServerHandshake; // within connect-timeout still
             HandshakeWithServer();
         }
@@ -299,16 +268,14 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
 
     private void HandshakeWithServer()
     {
-        TlsProgress progress = _back!.Flush() ? _serverTls!.Handshake() : TlsProgress.Failed;
-        // A server that chooses nothing speaks HTTP/1.1 (RFC 7301, 3.1): frames of HTTP/2 would be noise to it.
-        if (progress == TlsProgress.Done && _tls is not null && _tls.Protocol.SequenceEqual("h2"u8) && !_serverTls!.Protocol.SequenceEqual("h2"u8)) progress = TlsProgress.Failed;
+        TlsProgress progress = _back.Handshake(Protocol);
         if (progress == TlsProgress.Done) BeginRelaying();
         else if (progress == TlsProgress.Failed) TryAnother();
     }
 
     private void BeginRelaying()
     {
-        if (_server is not null) _server.Connected++;
+        if (_back.Server is { } server) server.Connected++;
         _stage = Stage.Relaying;
         _activeAt = _listener.Loop.Now;
         _listener.Deadlines.Add(this);
@@ -317,39 +284,14 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
 
     private void TryAnother()
     {
-        _back!.Reset();
-        _back = _backSocket = null;
-        _serverTls = null;
-        if (GiveUpServer()) Connect();
-    }
-
-    // Answers whether another server may be tried.
-    private bool GiveUpServer()
-    {
-        _server!.ConnectFailures++;
-        BackendPool.Release(_server);
-        _tried ??= [];
-        _tried.Add(_server);
-        bool more = _tried.Count <= _listener.Pool.Options.Retries;
-        if (more) _listener.Counters.Retries++;
-        _server = null;
-        if (!more) End(RelayEnd.NoServer);
-        return more;
-    }
-
-    private bool WriteProxyHeader()
-    {
-        SendProxy version = _listener.Pool.Options.SendProxy;
-        if (version == SendProxy.No) return true;
-        Span<byte> header = stackalloc byte[ProxyHeader.MaxWrittenBytes];
-        int length = version == SendProxy.V1 ? ProxyHeader.Write1(header, _client, _destination) : ProxyHeader.Write2(header, _client, _destination);
-        return _back!.Write(header[..length]);
+        if (_back.GiveUp()) Connect();
+        else End(RelayEnd.NoServer);
     }
 
     // Moves what can be moved in both directions.
     private void Pump()
     {
-        IConnection back = _back!;
+        IConnection back = _back.Connection!;
         if (!Pump(_front, back, RelayEnd.ClientClosed)) return;
         if (_http is not null && _http.AwaitedHead != _awaitedHead) NoteHead();
         if (!Pump(back, _front, RelayEnd.ServerClosed)) return;
@@ -385,7 +327,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
     private bool Fail(IConnection failed)
     {
         End(_http is { Refusal: not HttpRefusal.None } ? RelayEnd.RequestRefused
-            : failed != _front ? _serverTls is { WasTruncated: true } ? RelayEnd.ServerTruncated : RelayEnd.ServerReset
+            : failed != _front ? _back.Tls is { WasTruncated: true } ? RelayEnd.ServerTruncated : RelayEnd.ServerReset
             : _tls is { WasTruncated: true } ? RelayEnd.ClientTruncated
             : _tls is { Error: not 0 } or { WantsRenegotiation: true } ? RelayEnd.ClientBroken
             : RelayEnd.ClientReset);
@@ -422,7 +364,7 @@ internal sealed unsafe partial class RelayConnection : Timed, IConnectionHandler
     private Timestamp QuietDeadline()
     {
         TimeSpan limit = _listener.Options.IdleTimeout, halfClosed = _listener.Options.HalfClosedTimeout;
-        bool ended = _front.InputEnded || _back!.InputEnded;
+        bool ended = _front.InputEnded || _back.Connection!.InputEnded;
         if (ended && halfClosed > TimeSpan.Zero && (limit == TimeSpan.Zero || halfClosed < limit)) limit = halfClosed;
         Timestamp quiet = limit == TimeSpan.Zero ? Timestamp.Never : _activeAt + limit;
         return _headDeadline < quiet ? _headDeadline : quiet;
