@@ -54,32 +54,6 @@ internal static unsafe partial class FrameSocket
         return sent >= 0 ? sent : -Marshal.GetLastPInvokeError();
     }
 
-    /// <summary>Sends one frame.</summary>
-    internal static int Send(SafeFileHandle socket, ReadOnlySpan<byte> frame)
-    {
-        fixed (byte* bytes = frame)
-        {
-            nint sent = send((int)socket.DangerousGetHandle(), bytes, frame.Length, 0);
-            return sent >= 0 ? (int)sent : -Marshal.GetLastPInvokeError();
-        }
-    }
-
-    /// <summary>Receives one frame, cut to the buffer. EAGAIN: none waits; ENETDOWN: the link went down, reported once.</summary>
-    internal static int Receive(SafeFileHandle socket, Span<byte> frame)
-    {
-        fixed (byte* bytes = frame)
-        {
-            nint received = recv((int)socket.DangerousGetHandle(), bytes, frame.Length, 0);
-            return received >= 0 ? (int)received : -Marshal.GetLastPInvokeError();
-        }
-    }
-
     [LibraryImport("libc", SetLastError = true)]
     private static partial int sendmmsg(int descriptor, Message* messages, uint count, int flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint send(int descriptor, void* buffer, nint bytes, int flags);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial nint recv(int descriptor, void* buffer, nint bytes, int flags);
 }

@@ -9,12 +9,11 @@ namespace Appliance.TcpStateMirror.Interop;
 internal static unsafe partial class PacketSocket
 {
     /// <summary>Socket types: whole frames with their link header (SOCK_RAW), frames from their IP header on (SOCK_DGRAM); and a flag.</summary>
-    internal const int Frames = 3, Cooked = 2, NonBlocking = 0x800;
+    internal const int Frames = KernelSocket.Raw, Cooked = 2, NonBlocking = KernelSocket.NonBlocking;
 
     /// <summary>ETH_P_ALL: whatever comes.</summary>
     internal const ushort EveryProtocol = 3;
 
-    private const int FamilyPacket = 17, CloseOnExec = 0x80000;
     private const int LevelSocket = 1, AttachFilterOption = 26;
     private const short PollIn = 1;
 
@@ -43,13 +42,8 @@ internal static unsafe partial class PacketSocket
     }
 
     /// <summary>Opens a socket that receives nothing yet. EPERM: CAP_NET_RAW is missing.</summary>
-    internal static int Open(int type, out SafeFileHandle socket)
-    {
-        // Protocol 0 receives nothing: no frame slips in before the filter is there.
-        int descriptor = PacketSocket.socket(FamilyPacket, type | CloseOnExec, 0);
-        socket = new SafeFileHandle(descriptor, ownsHandle: true);
-        return descriptor >= 0 ? 0 : Marshal.GetLastPInvokeError();
-    }
+    internal static int Open(int type, out SafeFileHandle socket) =>
+        -KernelSocket.Open(KernelSocket.Packet, type, 0, out socket); // protocol 0 receives nothing: no frame slips in before the filter is there
 
     /// <summary>Attaches a filter: frames for which it returns 0 are not received.</summary>
     internal static int Attach(SafeFileHandle socket, ReadOnlySpan<BpfInstruction> filter)
@@ -67,7 +61,7 @@ internal static unsafe partial class PacketSocket
     /// <param name="protocol">EtherType; 0 to receive nothing, and send alone.</param>
     internal static int Bind(SafeFileHandle socket, int card, ushort protocol)
     {
-        var address = new LinkLayerAddress { Family = FamilyPacket, Protocol = BinaryPrimitives.ReverseEndianness(protocol), InterfaceIndex = card };
+        var address = new LinkLayerAddress { Family = KernelSocket.Packet, Protocol = BinaryPrimitives.ReverseEndianness(protocol), InterfaceIndex = card };
         return bind((int)socket.DangerousGetHandle(), &address, sizeof(LinkLayerAddress)) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
@@ -81,14 +75,7 @@ internal static unsafe partial class PacketSocket
     }
 
     /// <summary>setsockopt(2).</summary>
-    internal static int Set(SafeFileHandle socket, int level, int option, void* value, int length) =>
-        setsockopt((int)socket.DangerousGetHandle(), level, option, value, (uint)length) == 0 ? 0 : Marshal.GetLastPInvokeError();
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int socket(int family, int type, int protocol);
-
-    [LibraryImport("libc", SetLastError = true)]
-    private static partial int setsockopt(int descriptor, int level, int option, void* value, uint length);
+    internal static int Set(SafeFileHandle socket, int level, int option, void* value, int length) => -KernelSocket.Set(socket, level, option, value, length);
 
     [LibraryImport("libc", SetLastError = true)]
     private static partial int bind(int descriptor, void* address, int length);

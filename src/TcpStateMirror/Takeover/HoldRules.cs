@@ -301,10 +301,10 @@ public sealed class HoldRules : IDisposable
         using (socket)
         {
             if (error != 0) return error;
-            error = NetfilterSocket.Send(socket, _buffer.AsSpan(0, bytes));
+            error = KernelSocket.Send(socket, _buffer.AsSpan(0, bytes));
             if (error < 0) return error;
             Span<byte> answer = stackalloc byte[8192];
-            while (NetfilterSocket.Receive(socket, answer) is > 0 and int received)
+            while (KernelSocket.Receive(socket, answer) is > 0 and int received)
             {
                 for (Span<byte> rest = answer[..received]; rest.Length >= 20;)
                 {
@@ -330,9 +330,9 @@ public sealed class HoldRules : IDisposable
         if (NetfilterSocket.Open(blocking: true, 1 << 20, out SafeFileHandle socket) != 0) return -1;
         using (socket)
         {
-            if (NetfilterSocket.Send(socket, request[..writer.Length]) < 0) return -1;
+            if (KernelSocket.Send(socket, request[..writer.Length]) < 0) return -1;
             int count = 0;
-            while (NetfilterSocket.Receive(socket, _buffer) is > 0 and int received)
+            while (KernelSocket.Receive(socket, _buffer) is > 0 and int received)
             {
                 for (Span<byte> rest = _buffer.AsSpan(0, received); rest.Length >= 20;)
                 {

@@ -102,7 +102,7 @@ public sealed class PacketQueue : IDisposable
     {
         while (true)
         {
-            int bytes = NetfilterSocket.Receive(_socket, _received);
+            int bytes = KernelSocket.Receive(_socket, _received);
             if (bytes == -NetfilterSocket.Interrupted) continue;
             if (bytes < FixedBytes)
             {
@@ -134,7 +134,7 @@ public sealed class PacketQueue : IDisposable
     public void Flush()
     {
         if (_decided == 0) return;
-        if (NetfilterSocket.Send(_socket, _verdicts.AsSpan(0, _decided * VerdictBytes)) < 0) Refused += _decided;
+        if (KernelSocket.Send(_socket, _verdicts.AsSpan(0, _decided * VerdictBytes)) < 0) Refused += _decided;
         _decided = 0;
     }
 
@@ -200,13 +200,13 @@ public sealed class PacketQueue : IDisposable
         writer.Attribute(attribute, value);
         if (mask) writer.Attribute(MaskAttribute, value);
         writer.End();
-        int sent = NetfilterSocket.Send(socket, buffer[..writer.Length]);
+        int sent = KernelSocket.Send(socket, buffer[..writer.Length]);
         if (sent < 0) return sent;
         // The kernel has answered when the send returns. Packets may stand before the answer once the queue is bound.
         Span<byte> answer = GC.AllocateUninitializedArray<byte>(ReceiveBytes);
         while (true)
         {
-            int received = NetfilterSocket.Receive(socket, answer);
+            int received = KernelSocket.Receive(socket, answer);
             if (received < 0) return received;
             if (received >= NetlinkHeaderBytes + 4 && MemoryMarshal.Read<ushort>(answer[4..]) == ErrorMessage) return MemoryMarshal.Read<int>(answer[NetlinkHeaderBytes..]);
         }

@@ -61,12 +61,12 @@ internal static class ConflictProbe
         bool isIPv6 = address.AddressFamily == AddressFamily.InterNetworkV6;
         if (isIPv6) NeighbourFrame.WriteProbe(frame, own, address);
         else ArpFrame.WriteProbe(frame, own, address);
-        return FrameSocket.Send(isIPv6 ? sockets.Discovery : sockets.Arp, frame[..(isIPv6 ? NeighbourFrame.ProbeBytes : ArpFrame.FrameBytes)]);
+        return KernelSocket.Send(isIPv6 ? sockets.Discovery : sockets.Arp, frame[..(isIPv6 ? NeighbourFrame.ProbeBytes : ArpFrame.FrameBytes)]);
     }
 
     private static void Collect(SafeFileHandle socket, ConflictDetector detector, byte[] frame, Dictionary<int, AddressConflict> found)
     {
-        for (int bytes; (bytes = FrameSocket.Receive(socket, frame)) >= 0;)
+        for (int bytes; (bytes = KernelSocket.Receive(socket, frame)) >= 0;)
         {
             // Others may probe at the same time as we do, the nodes of this group above all: that claims nothing.
             if (detector.TryInspect(frame.AsSpan(0, bytes), out int index, out ConflictKind kind, out HardwareAddress claimant) && kind != ConflictKind.Probed)

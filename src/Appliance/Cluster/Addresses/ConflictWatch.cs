@@ -2,6 +2,7 @@ using System.Net;
 using Appliance.Interop;
 using Appliance.Multicast;
 using Appliance.Multicast.Transport;
+using Appliance.TcpStateMirror.Interop;
 
 namespace Appliance.Cluster.Addresses;
 
@@ -69,7 +70,7 @@ internal sealed class ConflictWatch : IReadinessHandler, IDisposable
     {
         for (int count = 0; count < FramesPerRound; count++)
         {
-            int bytes = FrameSocket.Receive(socket, _frame);
+            int bytes = KernelSocket.Receive(socket, _frame);
             // EAGAIN: empty. ENETDOWN: the link went down, which is no conflict.
             if (bytes < 0) return;
             if (!_detector.TryInspect(_frame.AsSpan(0, bytes), out int index, out ConflictKind kind, out HardwareAddress claimant)) continue;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Appliance.Interop;
+using Appliance.TcpStateMirror.Interop;
 using Microsoft.Win32.SafeHandles;
 
 namespace Appliance.Cluster.Addresses;
@@ -23,9 +24,8 @@ internal sealed class RouteSocket : IDisposable
     /// <exception cref="NetworkSetupException">The kernel refuses it.</exception>
     internal RouteSocket()
     {
-        int descriptor = Netlink.Open();
-        if (descriptor < 0) throw new NetworkSetupException(-descriptor, $"cannot talk to the kernel's routing socket: {Errno.Text(descriptor)}");
-        _socket = KernelObjects.Own(descriptor);
+        int error = Netlink.Open(out _socket);
+        if (error < 0) throw new NetworkSetupException(-error, $"cannot talk to the kernel's routing socket: {Errno.Text(error)}");
     }
 
     /// <summary>The kernel's own sentence about the last refused request, or empty.</summary>
@@ -41,7 +41,7 @@ internal sealed class RouteSocket : IDisposable
         for (int offset = 0; offset < batch.Length; offset += MemoryMarshal.Read<int>(batch[offset..]) + 3 & ~3)
             MemoryMarshal.Write(batch[(offset + 8)..], ++_sequence);
         _explanationBytes = 0;
-        int sent = Netlink.Send(_socket, batch);
+        int sent = KernelSocket.Send(_socket, batch);
         if (sent < 0) return -sent;
         for (int pending = errors.Length; pending > 0;)
         {
@@ -77,7 +77,7 @@ internal sealed class RouteSocket : IDisposable
         bool dump = (MemoryMarshal.Read<ushort>(request[6..]) & NetlinkWriter.Dump) == NetlinkWriter.Dump;
         MemoryMarshal.Write(request[8..], ++_sequence);
         _explanationBytes = 0;
-        int sent = Netlink.Send(_socket, request);
+        int sent = KernelSocket.Send(_socket, request);
         if (sent < 0) return -sent;
         while (true)
         {
