@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Appliance.Tests.Appliance.Cluster.Namespaces;
 using Appliance.Tests.Shared;
 
@@ -7,6 +8,7 @@ namespace Appliance.Tests.Host;
 internal static class UnprivilegedUser
 {
     internal const string Name = "nobody";
+    private static readonly List<StreamWriter> Pipes = []; // open as long as this process is
     private static readonly Lazy<string> CopiedTests = new(() => Copy(AppContext.BaseDirectory)), CopiedProgram = new(() => Copy(TestedProgram.Directory));
 
     /// <summary>What is built of these tests, where that user can read it: the sources may lie in root's own directory.</summary>
@@ -32,9 +34,17 @@ internal static class UnprivilegedUser
     private static string Copy(string directory)
     {
         string copy = Directory.CreateTempSubdirectory("appliance-test-").FullName;
-        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(copy, recursive: true);
+        RemoveAfterThisProcess(copy);
         foreach (string file in Directory.EnumerateFiles(directory)) File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
         TestNamespace.Command("chmod", "-R", "a+rX", copy);
         return copy;
+    }
+
+    // The runner of the tests kills this process when it takes long to end: nothing here can be relied on to tidy up. Its end closes the pipe that the shell reads.
+    private static void RemoveAfterThisProcess(string directory)
+    {
+        var shell = new ProcessStartInfo("sh", ["-c", "exec >/dev/null 2>&1; cat; rm -rf \"$0\"", directory]) { RedirectStandardInput = true };
+        using Process remover = Process.Start(shell)!;
+        Pipes.Add(remover.StandardInput);
     }
 }
