@@ -5,7 +5,9 @@ using Appliance.Tests.Shared;
 
 namespace Appliance.Tests.TcpStateMirror.Packets;
 
-/// <summary>Parsers and flow table take whatever comes: no exception, no growth.</summary>
+/// <summary>Parsers and flow table take whatever comes: no exception, no growth. The heap that is measured is the whole process's: no other test runs beside.</summary>
+[CollectionDefinition(nameof(Any_bytes), DisableParallelization = true)]
+[Collection(nameof(Any_bytes))]
 public sealed class Any_bytes
 {
     private static readonly LinkType[] Links = [.. Enum.GetValues<LinkType>(), (LinkType)9999];
