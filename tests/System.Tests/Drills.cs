@@ -5,7 +5,6 @@ using Appliance.Tests.Shared.Laboratories;
 namespace Appliance.Tests.Systems;
 
 /// <summary>An operator drills: the service moves under real sessions, nothing acknowledged is lost, and the report says how long it took.</summary>
-[Collection(Timed.Name)]
 public sealed class Drills
 {
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(4);
@@ -13,7 +12,7 @@ public sealed class Drills
     [RootFact]
     public void Two_rounds_of_a_pulled_cable_lose_nothing_and_show_the_gap()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Calm);
         JsonElement report = Drill(lab, "--pull", "front", "--times", "2");
 
         Assert.Equal(("demo", "pull", "front"), (Text(report, "service"), Text(report, "fault"), Text(report, "card")));
@@ -36,7 +35,7 @@ public sealed class Drills
     [RootFact]
     public void A_killed_primary_is_a_secondary_again_and_the_phases_add_up_to_the_gap()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Calm);
         JsonElement round = Assert.Single(Drill(lab, "--kill", "--service", "second").GetProperty("rounds").EnumerateArray());
 
         AssertServed(round);

@@ -15,7 +15,7 @@ public sealed class Live_connections
     private const string BigPage = "06c76628fe78ebe654e07d83077dfd0fdbba6f86f9004ed3203dd532cbe60e08";
 
     private const int UploadBytes = 48 << 20;
-    private static readonly string[] Survive = ["--set", "listener web.survive=connections", "--set", "group.dead-after=500ms", "--set", "group.lease=400ms", "--set", "node.compile-ahead=no"];
+    private static readonly string[] Survive = [.. Laboratory.Calm, "--set", "listener web.survive=connections"];
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
     [RootTheory]

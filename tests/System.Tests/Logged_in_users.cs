@@ -14,6 +14,7 @@ public sealed class Logged_in_users : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30), Revoked = TimeSpan.FromMilliseconds(100);
     private static readonly string Alice = $"Authorization: Basic {Convert.ToBase64String("alice:open sesame"u8)}\r\n";
+    private static readonly string[] Versions = ["-tls1_2", "-tls1_3"];
     private readonly TemporaryDirectory _directory = new();
     private readonly string[] _options;
 
@@ -56,23 +57,23 @@ public sealed class Logged_in_users : IDisposable
     }
 
     [RootTheory]
-    [InlineData("ids", "-tls1_2")]
-    [InlineData("ids", "-tls1_3")]
-    [InlineData("tickets", "-tls1_2")]
-    [InlineData("tickets", "-tls1_3")]
-    public void Are_not_asked_again_after_a_failover(string resumption, string version)
+    [InlineData("ids")]
+    [InlineData("tickets")]
+    public void Are_not_asked_again_after_a_failover(string resumption)
     {
-        using Laboratory lab = Laboratory.Up(3, ["--set", "group.dead-after=500ms", "--set", "group.lease=400ms", "--set", $"listener secure.resumption={resumption}", .. _options]);
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Calm, "--set", $"listener secure.resumption={resumption}", .. _options]);
         LabNode first = lab.Primary;
-        string session = _directory.File("session");
-        Assert.Contains("HTTP/1.1 200", OpenSsl(lab, first.Address, version, Alice, "-sess_out", session), StringComparison.Ordinal);
+        foreach (string version in Versions) Assert.Contains("HTTP/1.1 200", OpenSsl(lab, first.Address, version, Alice, "-sess_out", _directory.File(version)), StringComparison.Ordinal);
         lab.AwaitConverged(Limit);
 
         lab.Lab("pull", first.Id);
         LabNode next = lab.AwaitPrimary(Laboratory.Service, after: first);
 
-        Assert.Contains("HTTP/1.1 200", OpenSsl(lab, lab.ServiceAddress, version, "", "-sess_in", session), StringComparison.Ordinal);
-        Assert.Contains("HTTP/1.1 401", OpenSsl(lab, lab.ServiceAddress, version, ""), StringComparison.Ordinal); // who has no such session is asked
+        foreach (string version in Versions)
+        {
+            Assert.Contains("HTTP/1.1 200", OpenSsl(lab, lab.ServiceAddress, version, "", "-sess_in", _directory.File(version)), StringComparison.Ordinal);
+            Assert.Contains("HTTP/1.1 401", OpenSsl(lab, lab.ServiceAddress, version, ""), StringComparison.Ordinal); // who has no such session is asked
+        }
         Assert.Equal(0, next.Metric("appliance_http_logins_total.*outcome=.accepted.*"));
     }
 

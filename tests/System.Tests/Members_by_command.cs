@@ -6,7 +6,6 @@ using Appliance.Tests.Systems.Harness;
 namespace Appliance.Tests.Systems;
 
 /// <summary>Voters go and come by command, one at a time, on the primary of the group's own service.</summary>
-[Collection(Timed.Name)]
 public sealed class Members_by_command
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -14,7 +13,7 @@ public sealed class Members_by_command
     [RootFact]
     public void A_member_is_removed_and_added_again()
     {
-        using Laboratory lab = Laboratory.Up();
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Calm);
         Assert.Equal(["a", "b", "c"], Voters(lab["a"]));
         string victim = lab.Nodes.Select(static node => node.Id).First(id => id != Keeper(lab) && !IsPrimary(lab[id]));
 

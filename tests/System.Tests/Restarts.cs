@@ -18,7 +18,7 @@ public sealed class Restarts
     public void A_member_away_longer_than_tombstones_are_kept_revives_no_deleted_record()
     {
         // Cut off, the member keeps in memory what is deleted meanwhile.
-        using Laboratory lab = Laboratory.Up(3, "--set", "group.dead-after=500ms", "--set", "group.lease=400ms", "--set", "group.tombstone-retention=5s");
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Calm, "--set", "group.tombstone-retention=5s"]);
         using RespClient writer = lab.Connect(lab.Primary);
         const int keys = 2000;
         for (int i = 0; i < keys; i++) writer.Queue("SET", $"s:{i}", "old");

@@ -6,22 +6,18 @@ namespace Appliance.Tests.Systems;
 
 /// <summary>Must hold of TLS: a session made at one node resumes at the node that takes over.</summary>
 [Trait("Demand", "A2"), Trait("Demand", "A5"), Trait("Demand", "A6")]
-[Collection(Timed.Name)]
 public sealed class Resumed_sessions
 {
     private const int Rounds = 10;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly string[] Versions = ["-tls1_2", "-tls1_3"];
 
-    // Somebody must take over soon, and nobody else by mistake.
-    private static readonly string[] Calm = ["--set", "group.dead-after=500ms", "--set", "group.lease=400ms"];
-
     [RootTheory]
     [InlineData("ids")]
     [InlineData("tickets")]
     public void After_the_primarys_cables_were_pulled_ten_of_ten(string resumption)
     {
-        using Laboratory lab = Laboratory.Up(3, [.. Calm, "--set", $"listener secure.resumption={resumption}"]);
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Calm, "--set", $"listener secure.resumption={resumption}"]);
         using var directory = new TemporaryDirectory();
         LabNode first = lab.Primary;
         foreach (string version in Versions) Assert.Contains("New, TLSv", OpenSsl(lab, $"{first.Address}:{lab.TlsPort}", version, "-sess_out", directory.File(version)), StringComparison.Ordinal);
@@ -39,7 +35,7 @@ public sealed class Resumed_sessions
     [RootFact]
     public void Without_the_mirror_none()
     {
-        using Laboratory lab = Laboratory.Up(3, [.. Calm, "--set", "listener secure.resumption=off"]);
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Calm, "--set", "listener secure.resumption=off"]);
         using var directory = new TemporaryDirectory();
         LabNode first = lab.Primary;
         foreach (string version in Versions) OpenSsl(lab, $"{first.Address}:{lab.TlsPort}", version, "-sess_out", directory.File(version));
@@ -59,7 +55,7 @@ public sealed class Resumed_sessions
     [InlineData("tickets")]
     public void Of_curl_and_of_GnuTLS_too(string resumption)
     {
-        using Laboratory lab = Laboratory.Up(3, [.. Calm, "--set", $"listener secure.resumption={resumption}"]);
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Calm, "--set", $"listener secure.resumption={resumption}"]);
         string url = $"https://{lab.ServiceAddress}:{lab.TlsPort}/healthz";
         LabNode first = lab.Primary;
         // One process that fetches twice, the second time 15 s later; and one that connects again when it is told to.

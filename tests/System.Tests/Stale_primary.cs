@@ -21,7 +21,7 @@ public sealed class Stale_primary
     [RootFact]
     public void Sends_nothing_from_a_floating_address_after_its_lease()
     {
-        using Laboratory lab = Laboratory.Up(3, "--set", "group.dead-after=500ms", "--set", "group.lease=400ms");
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Calm);
         for (int round = 0; round < TestCounts.Of("system.failover.freezes"); round++)
         {
             string[] late = FreezeAndThawThePrimary(lab);
@@ -34,7 +34,7 @@ public sealed class Stale_primary
     [RootFact]
     public void Without_the_guard_its_kernel_would_go_on_answering()
     {
-        using Laboratory lab = Laboratory.Up(3, "--set", "group.dead-after=500ms", "--set", "group.lease=400ms");
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Calm);
         RemoveGuardOf(lab.Primary);
 
         string[] late = FreezeAndThawThePrimary(lab);

@@ -13,14 +13,13 @@ public sealed class Two_paths
 {
     private const string SecondPath = "group.second-path=a=10.0.0.1 b=10.0.0.2 c=10.0.0.3";
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30), Long = TimeSpan.FromSeconds(3);
-    private static readonly string[] Calm = ["--set", "group.dead-after=500ms", "--set", "group.lease=400ms"];
 
     [RootTheory]
     [InlineData("refuse")]
     [InlineData("accept")]
     public void By_the_second_path_the_primary_keeps_its_lease_and_its_clients_and_no_acknowledged_write_is_lost(string whenShort)
     {
-        using Laboratory lab = Laboratory.Up(3, [.. Calm, "--set", SecondPath, "--set", $"class purchase.when-short={whenShort}"]);
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Calm, "--set", SecondPath, "--set", $"class purchase.when-short={whenShort}"]);
         LabNode primary = lab.Primary;
         foreach (LabNode node in lab.Nodes) Until.True($"{node.Id} hears the others by both paths", Limit, () => Others(node).All(static member => IsLive(member) && HearsBySecondPath(member)));
         string before = primary.Primaries();
@@ -54,7 +53,7 @@ public sealed class Two_paths
     [RootFact]
     public void Without_a_second_path_nobody_serves_until_the_network_is_back_and_no_acknowledged_write_is_lost()
     {
-        using Laboratory lab = Laboratory.Up(3, Calm);
+        using Laboratory lab = Laboratory.Up(3, Laboratory.Calm);
         using var writers = new ServiceWriters(lab, "cart:");
         writers.AwaitMore(200);
         Pull(lab);
@@ -75,7 +74,7 @@ public sealed class Two_paths
     [RootFact]
     public void A_primary_that_dies_is_followed_by_another_although_the_second_path_works()
     {
-        using Laboratory lab = Laboratory.Up(3, [.. Calm, "--set", SecondPath]);
+        using Laboratory lab = Laboratory.Up(3, [.. Laboratory.Calm, "--set", SecondPath]);
         using var processes = new NodeProcesses();
         LabNode killed = lab.Primary;
         processes.Kill(killed);

@@ -12,6 +12,9 @@ internal sealed class Laboratory : IDisposable
     /// <summary>Options with which no busy machine makes a node lose its lease: for tests that are not about failover.</summary>
     public static readonly string[] Patient = ["--set", "group.heartbeat=20ms", "--set", "group.dead-after=3s", "--set", "group.lease=2s", "--set", "node.compile-ahead=no"];
 
+    /// <summary>Options with which somebody takes over soon, and on a busy machine nobody by mistake: for tests that are not about how long it takes.</summary>
+    public static readonly string[] Calm = ["--set", "group.dead-after=500ms", "--set", "group.lease=400ms", "--set", "node.compile-ahead=no"];
+
     private static readonly TimeSpan ElectionLimit = TimeSpan.FromSeconds(20);
     private static int _started;
     private static readonly TimeSpan CommandLimit = TimeSpan.FromSeconds(90);
