@@ -15,12 +15,12 @@ namespace Appliance.Host;
 internal sealed class CompiledAhead
 {
     // More than twice what there is today: generic code that calls itself for ever larger types ends somewhere.
-    private const int MaxMethods = 60_000;
+    private const int MaxMethods = 30_000;
 
     // What operators' commands, the laboratory and the configuration file need is used once or never in a node.
     private static readonly string[] Rooms = ["Backends", "Cluster", "Host", "Interop", "Listeners", "Multicast", "State"];
 
-    private readonly HashSet<MethodBase> _known = [];
+    private readonly HashSet<SharedCode> _known = [];
     private readonly Queue<MethodBase> _waiting = [];
 
     private CompiledAhead()
@@ -79,7 +79,7 @@ internal sealed class CompiledAhead
     private void Want(MethodBase method)
     {
         bool isCode = !method.IsAbstract && !method.ContainsGenericParameters && method.DeclaringType is { ContainsGenericParameters: false } && (method.MethodImplementationFlags & MethodImplAttributes.CodeTypeMask) == MethodImplAttributes.IL;
-        if (isCode && _known.Count < MaxMethods && _known.Add(method)) _waiting.Enqueue(method);
+        if (isCode && _known.Count < MaxMethods && _known.Add(SharedCode.Of(method))) _waiting.Enqueue(method);
     }
 
     [SuppressMessage("Trimming", "IL2070", Justification = "The program is not trimmed.")]
@@ -94,5 +94,16 @@ internal sealed class CompiledAhead
         IEnumerable<Type> ofType = method.DeclaringType!.GetGenericArguments(), ofMethod = method.IsGenericMethod ? method.GetGenericArguments() : [];
         RuntimeTypeHandle[] all = [.. ofType.Concat(ofMethod).Select(static argument => argument.TypeHandle)];
         return all.Length == 0 ? null : all;
+    }
+
+    // Instantiations over reference types have their code in common.
+    private readonly record struct SharedCode(Module Module, int Token, string Arguments)
+    {
+        internal static SharedCode Of(MethodBase method) =>
+            new(method.Module, method.MetadataToken, Of(method.DeclaringType!.GetGenericArguments()) + Of(method.IsGenericMethod ? method.GetGenericArguments() : []));
+
+        private static string Of(Type[] arguments) => arguments.Length == 0 ? "" : $"<{string.Join(',', arguments.Select(Of))}>";
+
+        private static string Of(Type type) => !type.IsValueType ? "" : type.IsConstructedGenericType ? $"{type.GetGenericTypeDefinition().TypeHandle.Value}{Of(type.GetGenericArguments())}" : $"{type.TypeHandle.Value}";
     }
 }
