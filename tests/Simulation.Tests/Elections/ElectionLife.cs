@@ -10,6 +10,7 @@ internal sealed class ElectionLife : IElectionSink
     private readonly IElectionHost _host;
     private readonly StateModel[] _states;
     private readonly Timestamp[] _leases;
+    private readonly uint[] _stood;
     private readonly List<(int Service, NodeId Target)> _wanted = [];
     private readonly (bool Synchronised, bool Drained, bool Unhealthy, int Length)[] _told;
 
@@ -19,6 +20,7 @@ internal sealed class ElectionLife : IElectionSink
         _host = host;
         Id = NodeId.FromName(options.Name);
         _leases = new Timestamp[options.Services.Count + 1];
+        _stood = new uint[options.Services.Count + 1];
         _states = new StateModel[options.Services.Count];
         _told = new (bool, bool, bool, int)[_states.Length];
         for (int i = 0; i < _states.Length; i++) _states[i] = new StateModel(this, world, i);
@@ -83,6 +85,12 @@ internal sealed class ElectionLife : IElectionSink
         if (!BeatExtension.TryParse(extension, out BeatExtension beat)) throw new Oracle.InvariantViolation($"node {Node} says what nobody understands");
         for (int i = 0; i < _states.Length; i++)
             if (beat[i] is { Role: ElectionRole.Primary, Transfer: not BeatExtension.NoSlot } section) _world.Oracle.CheckCommitted(Node, i, section.Set, Engine.View);
+        for (int i = 0; i <= _states.Length; i++)
+        {
+            if (beat[i].Role != ElectionRole.Candidate || beat[i].Term <= _stood[i]) continue;
+            _stood[i] = beat[i].Term;
+            _world.Oracle.OnStand(_world.Nodes[Node], i == _states.Length ? "group" : $"s{i}");
+        }
         _host.Publish(extension, validUntil, hurry);
     }
 

@@ -18,9 +18,9 @@ internal sealed class ElectionNode : IElectionHost
     private readonly long[] _lastHeard;
     private byte[] _extension = [];
     private Timestamp _extensionUntil;
-    private (byte[] Extension, Timestamp Until, bool Hurry)? _deferred;
     private bool _hurry;
-    private long _busyUntil;
+    private bool _isStored;
+    private int _writes;
     private long _scheduled = long.MaxValue;
     private long _lastRound;
     private long _nextReplication;
@@ -35,7 +35,7 @@ internal sealed class ElectionNode : IElectionHost
         Id = NodeId.FromName(Name);
         _echoes = new ulong[world.Plan.Nodes];
         _lastHeard = new long[world.Plan.Nodes];
-        Store = new MemoryVoteStore { Owner = Id, Written = OnWritten, Standing = service => world.Oracle.OnStand(this, service) };
+        Store = new MemoryVoteStore { Begun = OnWriting };
     }
 
     /// <inheritdoc/>
@@ -93,9 +93,9 @@ internal sealed class ElectionNode : IElectionHost
     {
         Life = null;
         Frozen = Stalled = 0;
-        _busyUntil = 0;
-        _deferred = null;
-        _hurry = false;
+        _hurry = _isStored = false;
+        _writes++;
+        Store.Finish(isStored: _world.Random.Chance(0.5));     // the kernel may have had all of it
         _waiting.Clear();
         _scheduled = long.MaxValue;
         _timer++;
@@ -119,9 +119,7 @@ internal sealed class ElectionNode : IElectionHost
     /// <inheritdoc/>
     public void Publish(ReadOnlySpan<byte> extension, Timestamp validUntil, bool hurry)
     {
-        byte[] copy = extension.ToArray();
-        if (_busyUntil > _world.Time) _deferred = (copy, validUntil, hurry || (_deferred?.Hurry ?? false));
-        else (_extension, _extensionUntil, _hurry) = (copy, validUntil, _hurry || hurry);
+        (_extension, _extensionUntil, _hurry) = (extension.ToArray(), validUntil, _hurry || hurry);
     }
 
     /// <summary>A packet reaches the node.</summary>
@@ -130,7 +128,7 @@ internal sealed class ElectionNode : IElectionHost
         if (Life is null || (packet.Message is not null && packet.Target != Incarnation)) return;
         packet.ReceivedAt = Frozen > 0 ? default : Clock.Monotonic(_world.Time);        // a thread that is frozen stamps when it goes on
         _waiting.Add(packet);
-        if (Runs && _busyUntil <= _world.Time) Round();
+        if (Runs) Round();
     }
 
     /// <summary>The heartbeat thread's timer.</summary>
@@ -153,7 +151,7 @@ internal sealed class ElectionNode : IElectionHost
     /// <summary>An operator acts.</summary>
     internal void Act(Action<ElectionLife> action)
     {
-        if (!Runs || _busyUntil > _world.Time) return;
+        if (!Runs) return;
         Now = Clock.Monotonic(_world.Time);
         action(Life!);
         AfterRound(false);
@@ -161,31 +159,30 @@ internal sealed class ElectionNode : IElectionHost
 
     private long HeartbeatNanoseconds => _world.Plan.Heartbeat.Ticks * 100;
 
-    private void OnWritten()
+    /// <summary>A write has reached the disk; a process that stands still learns of it when it goes on.</summary>
+    internal void OnStored(int write)
     {
-        if (Life is null) return;
-        _busyUntil = Math.Max(_busyUntil, _world.Time) + _world.Random.Between(50_000L, _world.Plan.DiskNanoseconds);
+        if (write != _writes || Life is null) return;
+        Store.Finish(isStored: true);
+        _isStored = true;
+        if (Runs) Round();
     }
 
-    // Beats first, then timers, as the loop does it; nothing runs while a vote is on its way to the disk.
+    private void OnWriting() => _world.Queue.Add(_world.Time + _world.Random.Between(50_000L, _world.Plan.DiskNanoseconds), EventKind.Stored, Index, ++_writes);
+
+    // What was stored and beats first, then timers, as the loop does it.
     private void Round()
     {
-        if (_busyUntil > _world.Time)
-        {
-            Wake(_busyUntil);
-            return;
-        }
         Now = Clock.Monotonic(_world.Time);
         _lastRound = _world.Time;
-        if (_deferred is { } deferred)
-        {
-            _deferred = null;
-            Publish(deferred.Extension, deferred.Until, deferred.Hurry);
-        }
         ElectionLife life = Life!;
-        int taken = 0;
-        while (taken < _waiting.Count && _busyUntil <= _world.Time) Take(life, _waiting[taken++]);
-        _waiting.RemoveRange(0, taken);
+        if (_isStored)
+        {
+            _isStored = false;
+            life.Engine.OnStored(Now, null);
+        }
+        foreach (ElectionPacket packet in _waiting) Take(life, packet);
+        _waiting.Clear();
         bool replicates = _world.Time >= _nextReplication;
         if (replicates) _nextReplication = _world.Time + HeartbeatNanoseconds;
         AfterRound(replicates);
@@ -210,13 +207,12 @@ internal sealed class ElectionNode : IElectionHost
         ElectionLife life = Life!;
         if (life.Engine.NextDeadline <= Now) life.Engine.OnTick(Now);
         life.Step(replicates);
-        if (_hurry && _busyUntil <= _world.Time)
+        if (_hurry)
         {
             _hurry = false;
             SendBeats(Now);
         }
-        long next = Math.Max(_world.Time + WakeUp, Clock.VirtualTimeOf(life.Engine.NextDeadline));
-        Wake(Math.Max(_busyUntil, _deferred is null && _waiting.Count == 0 ? next : _world.Time + WakeUp));
+        Wake(Math.Max(_world.Time + WakeUp, Clock.VirtualTimeOf(life.Engine.NextDeadline)));
     }
 
     private void SendBeats(Timestamp now)

@@ -66,10 +66,21 @@ internal sealed class ElectionOracle
     {
         if (kind == ElectionKind.WithLoss && _world.Plan.OnLoss == OnLoss.Wait && !_world.LossIsAccepted) throw new InvariantViolation($"service {service}: node {node} was elected with loss in term {term} although on-loss = wait");
         if (kind == ElectionKind.Ordinary && _world.Nodes[node].Life is { } life && !life.IsRecovered(service)) throw new InvariantViolation($"service {service}: node {node} is recovering and was elected in term {term}");
+        if (_world.Plan.Quorum) CheckStored(node, service, term);
         if (!_elected.Add((service, term)) && _world.Plan.Quorum) throw new InvariantViolation($"service {service}: node {node} is the second to win term {term}");
         if (kind is ElectionKind.ColdStart or ElectionKind.WithLoss) _committed[service] = null;
         else if (_world.Plan.Quorum && _committed[service] is { } committed && !committed.Members.Contains(_world.Nodes[node].Id) && (kind == ElectionKind.HandOver || !IsInNewer(node, service, committed.Set)))
             throw new InvariantViolation($"service {service}: node {node} was elected in term {term}, outside the committed set {committed.Set.Term}:{committed.Set.Number}");
+    }
+
+    // The votes are on the disks; those of a term may have been followed by others since.
+    private void CheckStored(int node, int service, uint term)
+    {
+        GroupView view = _world.Nodes[node].Life!.Engine.View;
+        NodeId winner = _world.Nodes[node].Id;
+        int stored = _world.Nodes.Count(voter => view.SlotOf(voter.Id) >= 0 && voter.Store.VoteOf(service == _world.Plan.Services ? "group" : $"s{service}") is var vote
+            && (vote.Term > term || (vote.Term == term && vote.VotedFor == winner) || (vote.ReservedTerm == term && vote.ReservedFor == winner)));
+        if (stored < view.Majority) throw new InvariantViolation($"service {service}: node {node} was elected in term {term} by {stored} votes that are stored");
     }
 
     /// <summary>A primary acknowledges by a set from now on.</summary>
@@ -178,7 +189,7 @@ internal sealed class ElectionOracle
     internal void CheckProgress(long time)
     {
         if (!_world.Plan.Quorum) return;
-        long patience = _world.Plan.DeadAfter.Ticks * 100 * 10;
+        long patience = 10 * _world.DeadAfter + 20 * _world.Plan.DiskNanoseconds; // a candidate is the more patient the longer the disks take
         for (int service = 0; service < _missingSince.Length; service++)
         {
             bool exists = false;

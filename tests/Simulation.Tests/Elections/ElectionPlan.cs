@@ -154,7 +154,7 @@ internal sealed class ElectionPlan
             Loss = random.Chance(0.5) ? 0 : random.Fraction() * 0.1,
             Duplication = random.Chance(0.3) ? 0.05 : 0,
             Reordering = random.Chance(0.3) ? 0.1 : 0,
-            DiskNanoseconds = random.Chance(0.5) ? 200_000 : random.Between(1, 20) * Millisecond,
+            DiskNanoseconds = random.Chance(0.4) ? 200_000 : random.Chance(0.7) ? random.Between(1, 20) * Millisecond : random.Between(deadNanoseconds / 4, 2 * deadNanoseconds),
             HealAt = healAt,
             End = healAt + 60 * deadNanoseconds,
             Random = random.Fork(),

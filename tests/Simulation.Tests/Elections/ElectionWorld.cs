@@ -193,6 +193,7 @@ internal sealed class ElectionWorld
                 break;
             case EventKind.Round: Nodes[next.Node].OnRound(next.Time); break;
             case EventKind.Heartbeat: Nodes[next.Node].OnHeartbeat(next.Argument); break;
+            case EventKind.Stored: Nodes[next.Node].OnStored(next.Argument); break;
             case EventKind.Fault: _faults.Step(next.Argument, begins: next.Detail == 0); break;
             case EventKind.Offer:
                 foreach (ElectionNode node in Nodes)

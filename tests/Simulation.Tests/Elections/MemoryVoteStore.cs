@@ -10,15 +10,10 @@ internal sealed class MemoryVoteStore : IVoteStore
     private readonly Dictionary<string, VoteRecord> _votes = [];
     private readonly Dictionary<string, (uint Term, NodeId For)> _given = [];
     private GroupView? _view;
+    private ElectionRecords? _underWay;
 
-    /// <summary>Called for every write: it takes time.</summary>
-    internal Action? Written { get; set; }
-
-    /// <summary>Whose disk it is.</summary>
-    internal NodeId Owner { get; init; }
-
-    /// <summary>Called when the owner votes for itself.</summary>
-    internal Action<string>? Standing { get; set; }
+    /// <summary>Called for every write: it takes time, and ends with <see cref="Finish"/>.</summary>
+    internal required Action Begun { get; init; }
 
     internal long Writes { get; private set; }
 
@@ -34,28 +29,37 @@ internal sealed class MemoryVoteStore : IVoteStore
     }
 
     /// <inheritdoc/>
-    public void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
+    public bool Write(ElectionRecords records)
     {
-        foreach ((string service, VoteRecord vote) in votes)
-        {
-            VoteRecord before = _votes.GetValueOrDefault(service, VoteRecord.None);
-            if (vote.Term < before.Term) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} after one of term {before.Term}");
-            if (vote.Term == before.Term && vote.VotedFor != before.VotedFor) throw new InvariantViolation($"service {service}: two votes in term {vote.Term}");
-            if (vote.VotedFor != NodeId.None && vote.Term == _given.GetValueOrDefault(service).Term && vote.VotedFor != _given[service].For) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} that an earlier life may have given");
-            if (vote.Term > before.Term && vote.VotedFor == Owner) Standing?.Invoke(service);
-            _votes[service] = vote;
-        }
-        Writes++;
-        Written?.Invoke();
+        if (_underWay is not null) throw new InvariantViolation("a write begins before the one before has ended");
+        _underWay = records;
+        Begun();
+        return false;
+    }
+
+    /// <summary>The write that is under way ends: it is on the disk, or lost with its process.</summary>
+    internal void Finish(bool isStored)
+    {
+        ElectionRecords? records = _underWay;
+        _underWay = null;
+        if (records is null || !isStored) return;
+        _view = records.View ?? _view;
+        if (records.Votes is not null) Store(records.Votes);
     }
 
     /// <inheritdoc/>
     public GroupView? ReadView() => _view;
 
-    /// <inheritdoc/>
-    public void WriteView(GroupView view)
+    private void Store(IReadOnlyDictionary<string, VoteRecord> votes)
     {
-        _view = view;
-        Written?.Invoke();
+        foreach ((string service, VoteRecord vote) in votes)
+        {
+            VoteRecord before = VoteOf(service);
+            if (vote.Term < before.Term) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} after one of term {before.Term}");
+            if (vote.Term == before.Term && vote.VotedFor != before.VotedFor) throw new InvariantViolation($"service {service}: two votes in term {vote.Term}");
+            if (vote.VotedFor != NodeId.None && vote.Term == _given.GetValueOrDefault(service).Term && vote.VotedFor != _given[service].For) throw new InvariantViolation($"service {service}: a vote of term {vote.Term} that an earlier life may have given");
+            _votes[service] = vote;
+        }
+        Writes++;
     }
 }

@@ -21,6 +21,9 @@ internal enum EventKind : byte
     /// <summary>A node's workload offers far more than the group takes.</summary>
     Flood,
 
+    /// <summary>A node's write has reached its disk; the argument is its number.</summary>
+    Stored,
+
     /// <summary>A virtual synchronisation transfer goes one step on; the argument is its slot.</summary>
     Transfer,
 

@@ -5,6 +5,7 @@ namespace Appliance.Cluster.Elections;
 /// <summary>One service's candidate and primary: when this node stands, whether it has won, and until when its lease lasts (ARCHITECTURE 6, vote).</summary>
 internal sealed class Contender
 {
+    private const int MaxPatience = 5;
     private readonly ElectionContext _context;
     private readonly ServiceState _state;
     private readonly Voter _voter;
@@ -85,7 +86,6 @@ internal sealed class Contender
         }
         if (section.Term != _state.Term || section.Bound != _context.SelfSlot) return;
         if (section.BoundSent < (ulong)_claimedSince.Nanoseconds || section.BoundSent > (ulong)_context.Now.Nanoseconds) return;
-        if (_context.View.IsOlderThan(peer.ViewTerm, peer.ViewNumber)) return;             // it counts by a view that we do not know yet
         if (_state.Role == ElectionRole.Candidate && section.Set.IsNewerThan(_state.Set)) _state.Take(section.Set);
         _echoes[peer.Slot] = Math.Max(_echoes[peer.Slot], section.BoundSent);
         Count();
@@ -106,9 +106,16 @@ internal sealed class Contender
                 if (_state.Role == ElectionRole.Candidate && _context.Now >= _candidateUntil) Withdraw();
                 break;
             default:
+                if (_voter is { IsBound: true, BoundToPrimary: true }) _attempts = 0;
                 break;
         }
         ConsiderStanding();
+    }
+
+    /// <summary>What was to be stored is stored: this node's own vote counts from then on.</summary>
+    internal void OnStored()
+    {
+        if (_state.Role == ElectionRole.Candidate) Count();
     }
 
     /// <summary>Stands if everything speaks for it now.</summary>
@@ -190,7 +197,7 @@ internal sealed class Contender
         _voter.VoteForSelf(term + 1);
         _state.Role = ElectionRole.Candidate;
         _claimedSince = _context.Now;
-        _candidateUntil = _context.Now + _context.Options.DeadAfter / 2;
+        _candidateUntil = _context.Now + _context.Options.DeadAfter / 2 * (1 << Math.Min(_attempts, MaxPatience)); // disks may be slower than dead-after
         LeaseUntil = default;
         Array.Clear(_echoes);
         Count();
@@ -207,7 +214,8 @@ internal sealed class Contender
         _voter.OnOwnRelease(NodeId.None);
     }
 
-    // The lease runs from the send time of the newest claim that a majority of the voters has echoed; this node's own echo is of now.
+    // The lease runs from the send time of the newest claim that a majority of the voters has echoed; this node's own echo is of now. While it is a candidate an echo is a vote: it counts once
+    // it is stored. Others store theirs meanwhile: they are asked at once.
     private void Count()
     {
         Span<ulong> sent = stackalloc ulong[ElectionOptions.MaxMembers];
@@ -215,7 +223,8 @@ internal sealed class Contender
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
             if ((_context.View.Voters >> slot & 1) == 0) continue;
-            ulong echoed = slot == _context.SelfSlot ? (ulong)_context.Now.Nanoseconds : _echoes[slot];
+            bool isOwn = slot == _context.SelfSlot && (_state.Role == ElectionRole.Primary || _state.VoteIsStored);
+            ulong echoed = isOwn ? (ulong)_context.Now.Nanoseconds : _echoes[slot];
             if (echoed != 0) sent[votes++] = echoed;
         }
         int needed = _context.Needed;

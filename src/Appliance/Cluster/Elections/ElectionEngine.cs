@@ -3,8 +3,8 @@ using Appliance.Multicast;
 namespace Appliance.Cluster.Elections;
 
 /// <summary>
-/// All elections of one node: which node is primary of each service, and until when it may act (ARCHITECTURE 6). Free of I/O, clocks, threads and randomness; the one exception,
-/// by demand, is the vote store, which is synchronous because a vote must be on the disk before anybody hears of it.
+/// All elections of one node: which node is primary of each service, and until when it may act (ARCHITECTURE 6). Free of I/O, clocks, threads and randomness. A vote must be on the disk
+/// before anybody hears of it: until the store has said so, beats tell what is stored, and everything else goes on (docs/decisions/0012).
 /// </summary>
 /// <remarks>
 /// One thread. Times are CLOCK_BOOTTIME of this node (<see cref="IGroup.Now"/>). Per loop round: <see cref="OnBeat"/> for every beat, then <see cref="OnTick"/> once
@@ -24,7 +24,9 @@ internal sealed class ElectionEngine
     private readonly ViewKeeper _views;
     private readonly byte[] _buffer = new byte[BeatExtension.MaxBytes];
     private readonly Dictionary<string, VoteRecord> _votes;
-    private bool _toldNotStored;
+    private ElectionRecords? _writing;
+    private Timestamp _writingSince;
+    private bool _toldNotStored, _toldSlow;
     private Timestamp _publishedUntil;
     private GroupView? _publishedView;
     private bool _showsView;
@@ -229,6 +231,16 @@ internal sealed class ElectionEngine
         return whyNot;
     }
 
+    /// <summary>A write that <see cref="IVoteStore.Write"/> left under way has ended.</summary>
+    /// <param name="now">The loop's time.</param>
+    /// <param name="error">Why nothing of it is stored; null: all of it is.</param>
+    internal void OnStored(Timestamp now, string? error)
+    {
+        Advance(now);
+        EndStore(error);
+        Act(now);
+    }
+
     /// <summary>As primary of the group's own service: a member comes. Committed when <see cref="IElectionSink.OnView"/> says so.</summary>
     /// <returns>Null, or why nothing was done.</returns>
     internal string? AddMember(Timestamp now, NodeId node, SlotRole role) =>
@@ -320,31 +332,60 @@ internal sealed class ElectionEngine
         foreach (ServiceElection election in _elections) election.OnView(before, after);
     }
 
-    // All votes of one moment go to the disk together, and only then to the others.
+    // All that was decided by one moment goes to the disk together, and only then to the others.
     private void Store()
     {
+        while (_writing is null && NextToStore() is { } records)
+        {
+            _writing = records;
+            _writingSince = _context.Now;
+            try
+            {
+                if (_context.Store.Write(records)) EndStore(null);
+            }
+            catch (IOException error)
+            {
+                EndStore(error.Message);
+            }
+        }
+    }
+
+    private ElectionRecords? NextToStore()
+    {
         bool any = false;
-        foreach (ServiceState state in _context.States) any |= state.MustBeStored;
-        if (!any) return;
         foreach (ServiceState state in _context.States)
-            if (state.MustBeStored) _votes[state.Options.Name] = state.Record;
-        bool isStored = true;
-        try
         {
-            _context.Store.WriteVotes(_votes);
+            if (!state.MustBeStored) continue;
+            _votes[state.Options.Name] = state.BeginStoring();
+            any = true;
         }
-        catch (IOException error)
-        {
-            isStored = false;
-            if (!_toldNotStored) _context.Sink.Log(ElectionEvent.Warning, $"this node cannot vote: its votes could not be stored: {error.Message}");
-        }
-        _toldNotStored = !isStored;
+        return any || _views.Unstored is not null ? new ElectionRecords(any ? new Dictionary<string, VoteRecord>(_votes) : null, _views.Unstored) : null;
+    }
+
+    private void EndStore(string? error)
+    {
+        ElectionRecords records = _writing!;
+        _writing = null;
+        bool isStored = error is null;
+        TellStore(error, _context.Now - _writingSince);
         foreach (ServiceElection election in _elections)
         {
-            if (!election.State.MustBeStored) continue;
+            if (records.Votes is null || !election.State.IsBeingStored) continue;
             election.State.OnStored(isStored);
-            if (!isStored) election.OnNotStored();
+            if (isStored) election.OnStored();
+            else election.OnNotStored();
+            if (!isStored) _votes[election.State.Options.Name] = election.State.Record; // what is void must not reach the disk with the next write
         }
+        if (records.View is not null) _views.OnStored(records.View, isStored);
+    }
+
+    private void TellStore(string? error, TimeSpan took)
+    {
+        if (error is not null && !_toldNotStored) _context.Sink.Log(ElectionEvent.Warning, $"this node cannot vote: its votes could not be stored: {error}");
+        _toldNotStored = error is not null;
+        bool isSlow = took > _context.Options.DeadAfter;
+        if (isSlow && !_toldSlow) _context.Sink.Log(ElectionEvent.Warning, $"a vote took {took.TotalMilliseconds:F0} ms to reach the disk of [node] state-directory, longer than dead-after: elections wait for it; give the directory a faster disk");
+        _toldSlow = isSlow;
     }
 
     // Everything a node says is standing information; it is published again when it changes, and in a hurry when somebody may wait for it.

@@ -20,6 +20,11 @@ internal sealed record VoteRecord(uint Term, NodeId VotedFor, uint SetTerm, uint
     internal NodeId ReservedFor { get; init; }
 }
 
+/// <summary>What is to be stored, all or nothing of it being told to others.</summary>
+/// <param name="Votes">The records of all services; null: as they are stored.</param>
+/// <param name="View">The group's view; null: as it is stored.</param>
+internal sealed record ElectionRecords(IReadOnlyDictionary<string, VoteRecord>? Votes, GroupView? View);
+
 /// <summary>Votes, synchronised sets and the group's view, which outlive a restart. Loop thread.</summary>
 internal interface IVoteStore
 {
@@ -28,16 +33,13 @@ internal interface IVoteStore
     /// <exception cref="InvalidDataException">What is there are no votes.</exception>
     IReadOnlyDictionary<string, VoteRecord> ReadVotes();
 
-    /// <summary>Stores the records of all services, once for all votes of one moment; they survive a loss of power when the call returns.</summary>
-    /// <exception cref="IOException">They cannot be stored: what is new in them must not be said to anybody.</exception>
-    void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes);
-
     /// <summary>The newest view; null if none ever was stored.</summary>
     /// <exception cref="IOException">It is there but cannot be read.</exception>
     /// <exception cref="InvalidDataException">What is there is no view.</exception>
     GroupView? ReadView();
 
-    /// <summary>Stores the view; it survives a loss of power when the call returns.</summary>
-    /// <exception cref="IOException">It cannot be stored.</exception>
-    void WriteView(GroupView view);
+    /// <summary>Stores what was decided at one moment, so that it survives a loss of power. Called again only once the write before has ended.</summary>
+    /// <returns>True: it is stored. False: it is being stored, and <see cref="ElectionEngine.OnStored"/> will be called.</returns>
+    /// <exception cref="IOException">It cannot be stored: what is new in it must not be said to anybody.</exception>
+    bool Write(ElectionRecords records);
 }

@@ -38,7 +38,7 @@ internal sealed class Ranking
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
             if ((_context.View.Voters >> slot & 1) == 0 || _context.FreshAt(slot) is not { } peer) continue;
-            if (!peer.HearsUs(_context.Now, _context.Options.DeadAfter) || _context.View.IsOlderThan(peer.ViewTerm, peer.ViewNumber)) continue;
+            if (!peer.HearsUs(_context.Now, _context.Options.DeadAfter)) continue;
             if ((peer[_state.Index].Supports >> _context.SelfSlot & 1) != 0) supporters++;
         }
         return supporters;

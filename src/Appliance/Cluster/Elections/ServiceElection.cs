@@ -45,14 +45,14 @@ internal sealed class ServiceElection
         get
         {
             bool claims = State.Role != ElectionRole.None;
-            int bound = claims ? _context.SelfSlot : _voter.IsBound ? _context.View.SlotOf(_voter.Bound) : -1;
+            int bound = claims ? _context.SelfSlot : _voter.IsBound && State.VoteIsStored ? _context.View.SlotOf(_voter.Bound) : -1;
             int transfer = claims ? _contender.NomineeSlot : _voter.ReleasedBy != _context.Self ? -1 : _context.View.SlotOf(_voter.TransferTarget);
             SectionFlags flags = (State.Recovering ? SectionFlags.Recovering : 0) | (State.Healthy ? SectionFlags.Healthy : 0)
                 | (State.Drained ? SectionFlags.Drained : 0) | (State.Serving ? SectionFlags.Serving : 0)
                 | (State.LossAccepted ? SectionFlags.LossAccepted : 0) | (_voter.IsPrepared ? SectionFlags.Prepared : 0)
                 | (_context.Now < _context.AbstainUntil ? SectionFlags.Abstains : 0);
-            return new ServiceSection(State.Term, State.Role, flags, SlotByte(bound), SlotByte(transfer), _voter.Supports, State.Options.Priority,
-                claims || bound < 0 ? 0 : _voter.BoundSent, State.Set, State.Position);
+            return new ServiceSection(State.SaidTerm, State.Role, flags, SlotByte(bound), SlotByte(transfer), State.VoteIsStored ? _voter.Supports : (ushort)0, State.Options.Priority,
+                claims || bound < 0 ? 0 : _voter.BoundSent, State.StoredSet, State.Position);
         }
     }
 
@@ -95,6 +95,7 @@ internal sealed class ServiceElection
     internal string? TransferTo(NodeId target)
     {
         if (WhyNotTransferTo(target) is { } whyNot) return whyNot;
+        if (!State.SetIsStored) return "a newer synchronised set is on its way to this node's disk"; // the target would take the one before for the newest
         _contender.Lose(LeaseLoss.HandedOver, target);
         return null;
     }
@@ -135,6 +136,9 @@ internal sealed class ServiceElection
         State.LossAcceptedUntil = until;
     }
 
+    /// <summary>What was to be stored is stored.</summary>
+    internal void OnStored() => _contender.OnStored();
+
     /// <summary>What was voted or proposed could not be stored.</summary>
     internal void OnNotStored()
     {
@@ -155,6 +159,7 @@ internal sealed class ServiceElection
     {
         if (Primary is var primary && primary != NodeId.None) return $"{_context.NameOf(primary)} is primary in term {State.Term}";
         if (_context.Now < _context.AbstainUntil) return "started less than dead-after ago: this node abstains";
+        if (!State.VoteIsStored) return $"its vote for {_context.NameOf(State.VotedFor)} in term {State.Term} is on its way to this node's disk";
         if (_voter.IsBound) return $"voted for {_context.NameOf(_voter.Bound)} in term {State.Term}";
         if (TooFewVoters() is { } few) return few;
         ushort eligible = _voter.Eligible(out _);

@@ -6,10 +6,11 @@ namespace Appliance.Cluster.Elections;
 internal sealed class ServiceState
 {
     private readonly ElectionContext _context;
-    private SynchronisedSet _storedSet;
-    private (uint Term, NodeId For) _reserved;
+    private SynchronisedSet _storedSet, _beingStoredSet;
+    private (uint Term, NodeId For) _reserved, _storedReserved, _beingStoredReserved;
     private (uint Term, NodeId For) _inherited;
-    private bool _reservedIsStored;
+    private Progress _vote;
+    private uint _termBeforeVote;
     private readonly SynchronisedSet[] _since = new SynchronisedSet[ElectionOptions.MaxMembers];
 
     internal ServiceState(ElectionContext context, int index, ElectionService options, VoteRecord vote)
@@ -24,9 +25,15 @@ internal sealed class ServiceState
         Set = vote.SetTerm == 0 && vote.SetNumber == 0 ? new SynchronisedSet(0, 0, context.View.Data) : new SynchronisedSet(vote.SetTerm, vote.SetNumber, members);
         _storedSet = Set;
         if (vote.ReservedTerm <= Term) return;
-        _reserved = _inherited = (vote.ReservedTerm, vote.ReservedFor);
-        _reservedIsStored = true;
+        _reserved = _storedReserved = _inherited = (vote.ReservedTerm, vote.ReservedFor);
         TermFloor = vote.ReservedTerm; // an earlier life may have been elected in it
+    }
+
+    private enum Progress : byte
+    {
+        Stored,
+        Waiting,
+        BeingStored,
     }
 
     /// <summary>Its number.</summary>
@@ -46,8 +53,20 @@ internal sealed class ServiceState
     /// <summary>What this node claims in <see cref="Term"/>.</summary>
     internal ElectionRole Role { get; set; }
 
-    /// <summary>The newest synchronised set that is stored here.</summary>
+    /// <summary>The newest synchronised set that this node knows.</summary>
     internal SynchronisedSet Set { get; private set; }
+
+    /// <summary>The newest synchronised set that is stored here: only that is told to others.</summary>
+    internal SynchronisedSet StoredSet => _storedSet;
+
+    /// <summary><see cref="Set"/> is stored here.</summary>
+    internal bool SetIsStored => _storedSet.IsSameAs(Set);
+
+    /// <summary>The vote of <see cref="Term"/>, if this node has given one, is stored: it counts, and others hear of it, from then on.</summary>
+    internal bool VoteIsStored => _vote == Progress.Stored;
+
+    /// <summary><see cref="Term"/> as others may hear of it. That this node stands they hear at once.</summary>
+    internal uint SaidTerm => VoteIsStored || VotedFor == _context.Self ? Term : _termBeforeVote;
 
     /// <summary>As primary: members of the set that is committed; 0: none is yet, in this term.</summary>
     internal ushort Committed { get; set; }
@@ -79,12 +98,16 @@ internal sealed class ServiceState
     /// <summary>This node lost the state in a restart and has not got it back.</summary>
     internal bool Recovering => Options.HoldsState && !Synchronised && _context.SelfIsData;
 
-    /// <summary>Follows a term in which others elected someone: nothing that must outlive a restart.</summary>
+    /// <summary>Follows a term in which others elected someone, or have stood: nothing that must outlive a restart.</summary>
     internal void Follow(uint term)
     {
         if (term <= Term) return;
         (Term, VotedFor) = (term, NodeId.None);
+        _vote = Progress.Stored;
     }
+
+    /// <summary>Others have elected, in <see cref="Term"/>, the one for whom this node votes: its vote is not needed, and echoes may go out before it is stored.</summary>
+    internal void FollowWinner() => _vote = Progress.Stored;
 
     /// <summary>What must not be forgotten.</summary>
     internal VoteRecord Record
@@ -99,14 +122,20 @@ internal sealed class ServiceState
         }
     }
 
-    /// <summary>There is something to be stored before anything is said.</summary>
+    /// <summary>There is something to be stored before anybody hears of it.</summary>
     internal bool MustBeStored { get; private set; }
+
+    /// <summary>An earlier state is on its way to the disk.</summary>
+    internal bool IsBeingStored { get; private set; }
 
     /// <summary>Votes; it is stored before anybody hears of it.</summary>
     internal void Vote(uint term, NodeId candidate)
     {
-        MustBeStored |= !HasReserved(term, candidate);
+        if (VoteIsStored) _termBeforeVote = Term;
+        bool isStored = HasReserved(term, candidate);
         (Term, VotedFor) = (term, candidate);
+        _vote = isStored ? Progress.Stored : Progress.Waiting;
+        MustBeStored |= !isStored;
     }
 
     /// <summary>
@@ -117,7 +146,6 @@ internal sealed class ServiceState
     {
         if (term <= Term || term < _reserved.Term || HasReserved(term, candidate) || !MayVote(term, candidate)) return;
         _reserved = (term, candidate);
-        _reservedIsStored = false;
         MustBeStored = true;
     }
 
@@ -125,7 +153,7 @@ internal sealed class ServiceState
     internal bool MayVote(uint term, NodeId candidate) => term != _inherited.Term || candidate == _inherited.For;
 
     /// <summary>Such a vote is on the disk.</summary>
-    internal bool HasReserved(uint term, NodeId candidate) => _reservedIsStored && _reserved == (term, candidate);
+    internal bool HasReserved(uint term, NodeId candidate) => _reserved == (term, candidate) && _storedReserved == _reserved;
 
     /// <summary>Takes over a newer synchronised set; it is stored before anybody hears of it.</summary>
     internal void Take(SynchronisedSet set)
@@ -141,14 +169,32 @@ internal sealed class ServiceState
             if ((members >> slot & 1) != 0) _since[slot] = Set;
     }
 
-    /// <summary>The record is stored, or could not be: then what was new in it is void, but for the term, which is not used again.</summary>
-    internal void OnStored(bool isStored)
+    /// <summary>What is to be stored now, until <see cref="OnStored"/>.</summary>
+    internal VoteRecord BeginStoring()
     {
         MustBeStored = false;
-        if (isStored) _storedSet = Set;
-        else Set = _storedSet;
-        if (!isStored) _reserved = _inherited; // what an earlier life may have given stays in the record
-        _reservedIsStored = isStored && _reserved.Term > Term;
+        IsBeingStored = true;
+        _beingStoredSet = Set;
+        _beingStoredReserved = _reserved.Term > Term ? _reserved : default;
+        if (_vote == Progress.Waiting) _vote = Progress.BeingStored;
+        return Record;
+    }
+
+    /// <summary>The record is stored, or could not be: then what is new is void, but for the term, which is not used again.</summary>
+    internal void OnStored(bool isStored)
+    {
+        IsBeingStored = false;
+        if (isStored)
+        {
+            _storedSet = _beingStoredSet;
+            _storedReserved = _beingStoredReserved;
+            if (_vote == Progress.BeingStored) _vote = Progress.Stored;
+            return;
+        }
+        MustBeStored = false;
+        Set = _storedSet;
+        (_reserved, _storedReserved) = (_inherited, default); // what an earlier life may have given stays in the record
+        _vote = Progress.Stored;
     }
 
     /// <summary>The slots mean other nodes now: whoever is no member any more leaves the set, and whoever was added comes to a set that nobody has proposed yet.</summary>

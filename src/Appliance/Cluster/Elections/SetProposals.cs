@@ -90,7 +90,7 @@ internal sealed class SetProposals
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
             if ((_context.View.Voters >> slot & 1) == 0) continue;
-            if (slot == _context.SelfSlot || (_context.PeerAt(slot) is { Understood: true } peer && peer[_state.Index].Set.IsSameAs(_state.Set))) stored++;
+            if (slot == _context.SelfSlot ? _state.SetIsStored : (_context.PeerAt(slot) is { Understood: true } peer && peer[_state.Index].Set.IsSameAs(_state.Set))) stored++;
         }
         if (stored < _context.Needed) return;
         _isPending = false;

@@ -15,6 +15,7 @@ internal sealed class ViewKeeper
     private readonly ElectionContext _context;
     private GroupView _before;
     private GroupView? _wanted;
+    private GroupView? _unstored;
     private uint _ownTerm;
     private Timestamp _committedAt;
     private Timestamp _showUntil;
@@ -27,6 +28,9 @@ internal sealed class ViewKeeper
 
     /// <summary>The view is committed, as far as this node knows.</summary>
     internal bool IsCommitted { get; private set; }
+
+    /// <summary>A newer view, which is used, and told to others, once it is stored; null: there is none.</summary>
+    internal GroupView? Unstored => _unstored;
 
     /// <summary>Somebody lacks the view: it goes out with the beats.</summary>
     internal bool Shows => _context.Now < _showUntil;
@@ -68,6 +72,7 @@ internal sealed class ViewKeeper
             _wanted = null;
             return;
         }
+        if (_unstored is not null) return;
         if (_ownTerm != group.State.Term)
         {
             _ownTerm = group.State.Term;
@@ -93,35 +98,33 @@ internal sealed class ViewKeeper
     internal string? Want(Func<GroupView, GroupView?> change, ServiceElection group)
     {
         if (group.State.Role != ElectionRole.Primary) return "this node is not the primary of the group's own service";
-        if (_wanted is not null || !IsCommitted) return "another change is under way: one voter comes or goes at a time";
+        if (_wanted is not null || _unstored is not null || !IsCommitted) return "another change is under way: one voter comes or goes at a time";
         _wanted = change(_context.View);
         return _wanted is null ? $"the group has {ElectionOptions.MaxMembers} members already" : null;
     }
 
     private void Propose(GroupView content)
     {
-        GroupView before = _context.View;
-        if (!Adopt(content.WithVersion(_ownTerm, before.Number + 1))) return;
-        _before = before;
+        _before = _context.View;
+        IsCommitted = false;
+        Adopt(content.WithVersion(_ownTerm, _before.Number + 1));
     }
 
-    private bool Adopt(GroupView view)
+    private void Adopt(GroupView view)
     {
-        try
-        {
-            _context.Store.WriteView(view);
-        }
-        catch (IOException error)
-        {
-            _context.Sink.Log(ElectionEvent.Warning, $"the group's view {view.Number} could not be stored: {error.Message}");
-            return false;
-        }
+        if (_unstored is null || _unstored.IsOlderThan(view.Term, view.Number)) _unstored = view;
+    }
+
+    /// <summary>A view is stored, or could not be: then it is void.</summary>
+    internal void OnStored(GroupView view, bool isStored)
+    {
+        if (ReferenceEquals(_unstored, view)) _unstored = null; // or a newer one has come since
+        if (!isStored) return;
         GroupView before = _context.View;
         IsCommitted = false;
         _context.Use(view);
         if (before.ContentHash != view.ContentHash) Changed?.Invoke(before, view);
         _context.Sink.OnView(view, isCommitted: false);
-        return true;
     }
 
     /// <summary>Told when slots mean other nodes.</summary>

@@ -53,7 +53,7 @@ internal sealed class Voter
     internal NodeId TransferTarget => _context.Now < _transferUntil ? _transferTarget : NodeId.None;
 
     /// <summary>This node is nominated, and has stored all that a hand-over needs.</summary>
-    internal bool IsPrepared => IsBound && BoundToPrimary && _nomination.For == _context.Self && _nomination.Term == _state.Term && _state.Set.IsSameAs(_nomination.Set) && _state.HasReserved(_state.Term + 1, _context.Self);
+    internal bool IsPrepared => IsBound && BoundToPrimary && _nomination.For == _context.Self && _nomination.Term == _state.Term && _state.SetIsStored && _state.Set.IsSameAs(_nomination.Set) && _state.HasReserved(_state.Term + 1, _context.Self);
 
     /// <summary>The primary of the term before handed over to this node as it had nominated it, and its synchronised set, committed then, is the newest that exists.</summary>
     internal bool InheritsSet => _nomination.IsReleased && _nomination.For == _context.Self && _nomination.Term + 1 == _state.Term && _state.Set.IsSameAs(_nomination.Set);
@@ -200,6 +200,7 @@ internal sealed class Voter
         if (section.Term < _state.Term || (section.Term == _state.Term && _state.Role == ElectionRole.Primary)) return;
         if (section.Term == _state.Term && IsBound && Bound != peer.Node) return;
         _state.Follow(section.Term);
+        _state.FollowWinner();
         Bind(peer);
         BoundToPrimary = true;
         _transferUntil = default;

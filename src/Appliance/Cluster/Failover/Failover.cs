@@ -18,6 +18,7 @@ internal sealed partial class Failover : IRoundHandler, IDisposable
     private readonly StateMirror _mirror;
     private readonly ILogger _log;
     private readonly AddressFence _fence;
+    private readonly VoteWriter _votes;
     private readonly ElectionEngine _elections;
     private readonly OwnedService[] _services;
     private readonly Dictionary<NodeId, string> _names;
@@ -43,13 +44,15 @@ internal sealed partial class Failover : IRoundHandler, IDisposable
         _names = configuration.Group.Members.ToDictionary(static member => NodeId.FromName(member.Name), static member => member.Name);
         Takeovers = new TakeoverLog(configuration.Services.Count);
         _fence = new AddressFence(configuration, loop, text => NodeLog.Warning(log, text));
+        _votes = new VoteWriter(new VoteFiles(state.Path), error => loop.Post(() => _elections!.OnStored(EventLoop.ReadClock(), error)));
         try
         {
-            _elections = new ElectionEngine(NodeSettings.Elections(configuration), new VoteFiles(state.Path), this, EventLoop.ReadClock());
+            _elections = new ElectionEngine(NodeSettings.Elections(configuration), _votes, this, EventLoop.ReadClock());
             _services = [.. configuration.Services.Select((service, index) => new OwnedService(service.Name, _fence.Services[index]) { HandOver = new PlannedHandOver(index, service.Name, _elections, mirror) })];
         }
         catch
         {
+            _votes.Dispose();
             _fence.Dispose();
             throw;
         }
@@ -215,7 +218,11 @@ internal sealed partial class Failover : IRoundHandler, IDisposable
     }
 
     /// <summary>Removes addresses and guard. Not while the loop runs.</summary>
-    public void Dispose() => _fence.Dispose();
+    public void Dispose()
+    {
+        _votes.Dispose();
+        _fence.Dispose();
+    }
 
     /// <summary>This node holds a valid lease of a service, by its index, and may answer for it now.</summary>
     internal bool Serves(int service) => _services[service].IsServing && _elections.IsPrimary(service, Now);

@@ -6,7 +6,7 @@ using Appliance.Multicast;
 
 namespace Appliance.Cluster.Failover;
 
-/// <summary>Votes and views as text files in <c>[node] state-directory</c>: <c>votes</c> and <c>view</c>, each replaced as a whole and synchronised. Loop thread.</summary>
+/// <summary>Votes and views as text files in <c>[node] state-directory</c>: <c>votes</c> and <c>view</c>, each replaced as a whole and synchronised. Not thread-safe.</summary>
 /// <remarks>
 /// A damaged file stops the start: who guesses may vote twice in a term.
 /// <code>
@@ -15,7 +15,7 @@ namespace Appliance.Cluster.Failover;
 /// </code>
 /// Nodes are the sixteen hexadecimal digits of <see cref="NodeId"/>. Format 1 has neither the first line nor <c>next</c>; it is read too. A later format may hold a vote that this program does not see: it is refused.
 /// </remarks>
-internal sealed class VoteFiles : IVoteStore
+internal sealed class VoteFiles
 {
     private const uint Format = 2;
     private const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -28,9 +28,9 @@ internal sealed class VoteFiles : IVoteStore
 
     private string ViewPath => Path.Combine(_directory, "view");
 
-    /// <inheritdoc/>
+    /// <summary>See <see cref="IVoteStore.ReadVotes"/>.</summary>
     /// <exception cref="InvalidDataException">What is there are no votes, or votes of a later format.</exception>
-    public IReadOnlyDictionary<string, VoteRecord> ReadVotes()
+    internal IReadOnlyDictionary<string, VoteRecord> ReadVotes()
     {
         var votes = new Dictionary<string, VoteRecord>();
         if (!File.Exists(VotesPath)) return votes;
@@ -54,8 +54,9 @@ internal sealed class VoteFiles : IVoteStore
         return votes;
     }
 
-    /// <inheritdoc/>
-    public void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
+    /// <summary>Stores the records of all services; they survive a loss of power when the call returns.</summary>
+    /// <exception cref="IOException">They cannot be stored.</exception>
+    internal void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"format {Format}\n");
@@ -69,8 +70,8 @@ internal sealed class VoteFiles : IVoteStore
         Write(VotesPath, text.ToString());
     }
 
-    /// <inheritdoc/>
-    public GroupView? ReadView()
+    /// <summary>See <see cref="IVoteStore.ReadView"/>.</summary>
+    internal GroupView? ReadView()
     {
         if (!File.Exists(ViewPath)) return null;
         string[][] lines = ReadWords(ViewPath);
@@ -81,8 +82,9 @@ internal sealed class VoteFiles : IVoteStore
         throw Damaged(ViewPath, "the group's members");
     }
 
-    /// <inheritdoc/>
-    public void WriteView(GroupView view)
+    /// <summary>Stores the view; it survives a loss of power when the call returns.</summary>
+    /// <exception cref="IOException">It cannot be stored.</exception>
+    internal void WriteView(GroupView view)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"version {view.Term} {view.Number}\nkey-epoch {view.KeyEpoch}\n");

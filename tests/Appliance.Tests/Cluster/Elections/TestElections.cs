@@ -7,6 +7,7 @@ namespace Appliance.Tests.Appliance.Cluster.Elections;
 internal sealed class TestVoteStore : IVoteStore
 {
     private GroupView? _view;
+    private int _left;
 
     internal Dictionary<string, VoteRecord> Votes { get; private set; } = [];
 
@@ -16,19 +17,38 @@ internal sealed class TestVoteStore : IVoteStore
 
     public IReadOnlyDictionary<string, VoteRecord> ReadVotes() => Votes;
 
-    public void WriteVotes(IReadOnlyDictionary<string, VoteRecord> votes)
-    {
-        if (IsFull) throw new IOException("No space left on device");
-        Votes = new Dictionary<string, VoteRecord>(votes);
-        Writes++;
-    }
+    /// <summary>How many steps a write takes.</summary>
+    internal int Steps { get; set; }
+
+    /// <summary>What is on its way to the disk.</summary>
+    internal ElectionRecords? UnderWay { get; private set; }
 
     public GroupView? ReadView() => _view;
 
-    public void WriteView(GroupView view)
+    public bool Write(ElectionRecords records)
     {
+        Assert.Null(UnderWay);
         if (IsFull) throw new IOException("No space left on device");
-        _view = view;
+        if (Steps == 0) Take(records);
+        else (UnderWay, _left) = (records, Steps);
+        return Steps == 0;
+    }
+
+    /// <summary>A step of time: whether the write that is under way has reached the disk.</summary>
+    internal bool Step()
+    {
+        if (UnderWay is not { } records || --_left > 0) return false;
+        UnderWay = null;
+        Take(records);
+        return true;
+    }
+
+    private void Take(ElectionRecords records)
+    {
+        _view = records.View ?? _view;
+        if (records.Votes is null) return;
+        Votes = new Dictionary<string, VoteRecord>(records.Votes);
+        Writes++;
     }
 }
 

@@ -63,6 +63,7 @@ internal sealed class TestGroup
         {
             if (Dead.Contains(node.Name)) continue;
             node.Now = Now;
+            if (node.Store.Step()) node.Engine.OnStored(Now, null);
             if (node.Engine.NextDeadline <= Now) node.Engine.OnTick(Now);
         }
         foreach (TestElections node in Nodes)
