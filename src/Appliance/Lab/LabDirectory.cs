@@ -59,6 +59,7 @@ internal sealed class LabDirectory : IDisposable
         }
     }
 
-    private static string Root() => Environment.IsPrivilegedProcess ? "/run/appliance-lab"
+    private static string Root() => Environment.GetEnvironmentVariable("APPLIANCE_LAB_DIRECTORY") is { Length: > 0 } named ? named
+        : Environment.IsPrivilegedProcess ? "/run/appliance-lab"
         : System.IO.Path.Combine(Environment.GetEnvironmentVariable("TMPDIR") ?? "/tmp", $"appliance-lab-{Environment.UserName}");
 }

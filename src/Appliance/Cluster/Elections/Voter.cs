@@ -191,7 +191,7 @@ internal sealed class Voter
         _transferTarget = section.Transfer == BeatExtension.NoSlot || section.Role != ElectionRole.None ? NodeId.None : _context.View.NodeOf(section.Transfer);
         bool asNominated = _transferTarget != NodeId.None && _transferTarget == _nomination.For && section.Term == _nomination.Term && section.Set.IsSameAs(_nomination.Set);
         _nomination = asNominated ? _nomination with { IsReleased = true } : default;
-        _transferUntil = _transferTarget == NodeId.None ? default : _until;
+        _transferUntil = _transferTarget == NodeId.None ? default : Timestamp.Min(_until, peer.ReceivedAt + _context.Options.DeadAfter); // however late this node reads it
         Unbind();
     }
 
