@@ -67,6 +67,9 @@ internal sealed class ElectionNode : IElectionHost
 
     internal int Stalled { get; private set; }
 
+    /// <summary>When it went on after it had stood still, in true time.</summary>
+    internal long ContinuedAt { get; private set; }
+
     /// <summary>It runs and turns its loop.</summary>
     internal bool Runs => Life is not null && Frozen == 0 && Stalled == 0;
 
@@ -113,6 +116,7 @@ internal sealed class ElectionNode : IElectionHost
     {
         if (loopOnly) Stalled = Math.Max(0, Stalled - 1);
         else Frozen = Math.Max(0, Frozen - 1);
+        ContinuedAt = _world.Time;
         Wake(_world.Time);
     }
 

@@ -48,7 +48,7 @@ internal sealed class ElectionOracle
         _world.Totals.Stood++;
         _world.Trace.Event(_world.Time, node.Index, service == "group" ? "stands for group" : $"stands for {service}");
         if (!_world.Plan.Quorum || node.Life is null) return;
-        if (_handedOver.TryGetValue(service, out long at) && _world.Time - at < 2 * _world.DeadAfter) return;
+        if (_handedOver.TryGetValue(service, out long at) && _world.Time - Math.Max(at, node.ContinuedAt) < 2 * _world.DeadAfter) return; // who was frozen reads it now
         GroupView view = node.Life.Engine.View;
         int heard = 1, hears = 1;
         foreach (ElectionNode other in _world.Nodes)
