@@ -49,6 +49,16 @@ public sealed class Without_root
         }
     }
 
+    [RootFact]
+    public void Who_may_not_write_where_laboratories_live_is_told_so_in_one_sentence()
+    {
+        using Bystander user = new(laboratories: "/root");
+        Shell.Outcome outcome = user.TryLab("up");
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains("laboratories live in /root, and this user may not write there", outcome.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", outcome.Error, StringComparison.Ordinal);
+    }
+
     /// <summary>Who is not root. When this process is, the program runs as nobody, in a network namespace whose lo is the only card.</summary>
     private sealed class Bystander : IDisposable
     {
@@ -57,10 +67,10 @@ public sealed class Without_root
         private readonly string _program = Laboratory.Program;
         private readonly string[] _prefix;
 
-        public Bystander()
+        public Bystander(string? laboratories = null)
         {
             string home = _directory.Path;
-            _prefix = ["env", $"TMPDIR={home}", $"HOME={home}"];
+            _prefix = ["env", laboratories is null ? "--unset=APPLIANCE_LAB_DIRECTORY" : $"APPLIANCE_LAB_DIRECTORY={laboratories}", $"TMPDIR={home}", $"HOME={home}"];
             if (!Environment.IsPrivilegedProcess) return;
             // The sources may stand where nobody may look.
             _program = Path.Combine(_directory.File("program"), "appliance");

@@ -6,6 +6,7 @@ namespace Appliance.Lab;
 /// <summary>The directory in which a laboratory remembers itself, held by one command at a time.</summary>
 internal sealed class LabDirectory : IDisposable
 {
+    private const string Variable = "APPLIANCE_LAB_DIRECTORY";
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
     private readonly FileStream _lock;
 
@@ -24,10 +25,17 @@ internal sealed class LabDirectory : IDisposable
     {
         if (!NodeId.IsValidName(name) || name.Length > 20) throw new LabException($"'{name}' is no name for a laboratory: 1 to 20 characters of a-z, 0-9, '-', '_', '.'");
         string root = Root();
-        Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string path = System.IO.Path.Combine(root, name);
         FileStream? held = null;
-        if (Polling.Until(Patience, () => (held = TryLock($"{path}.lock")) is not null)) return new LabDirectory(path, held!);
+        try
+        {
+            Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            if (Polling.Until(Patience, () => (held = TryLock($"{path}.lock")) is not null)) return new LabDirectory(path, held!);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            throw new LabException($"laboratories live in {root}, and this user may not write there: name another directory with {Variable}");
+        }
         throw new LabException($"another command has held laboratory '{name}' for {Patience.TotalSeconds:0} s");
     }
 
@@ -59,7 +67,7 @@ internal sealed class LabDirectory : IDisposable
         }
     }
 
-    private static string Root() => Environment.GetEnvironmentVariable("APPLIANCE_LAB_DIRECTORY") is { Length: > 0 } named ? named
+    private static string Root() => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? named
         : Environment.IsPrivilegedProcess ? "/run/appliance-lab"
         : System.IO.Path.Combine(Environment.GetEnvironmentVariable("TMPDIR") ?? "/tmp", $"appliance-lab-{Environment.UserName}");
 }

@@ -80,6 +80,28 @@ public sealed class Handing_over
     }
 
     [Fact]
+    public void A_target_that_missed_the_proposal_of_a_newer_set_takes_the_one_of_its_nomination_for_void()
+    {
+        TestGroup group = TestGroup.WithPrimary(static options => options with { Members = [new("a", MemberRole.Data), new("b", MemberRole.Data), new("w", MemberRole.Witness), new("c", MemberRole.Data)] });
+        NodeId b = NodeId.FromName("b");
+        ElectionEngine a = group["a"].Engine;
+        group.Nodes.Add(new TestElections("c", group.Now, configure: group.Configure));
+        group["c"].Engine.SetReadiness(group.Now, 0, synchronised: true, healthy: true, drained: false, 1);
+        Assert.True(group.RunUntil(() => a.SetIsCommitted(0) && group["c"].Engine.PrimaryOf(0) == NodeId.FromName("a"), 500));
+        a.Nominate(group.Now, 0, b);
+        Assert.True(group.RunUntil(() => a.IsPrepared(0), 5));
+
+        group.Cut.UnionWith([("a", "b"), ("a", "w"), ("a", "c")]);
+        Assert.Null(a.ProposeSynchronisedSet(group.Now, 0, 0b1011)); // c comes
+        group.Run(1);
+        Assert.Null(a.TransferTo(group.Now, 0, b));
+        group.Cut.Clear();
+        Assert.True(group.RunUntil(() => group.Primary() == "b", 10));
+        Assert.Equal("elected 0 2 HandOver", group["b"].Events[^1]);
+        Assert.False(group["b"].Engine.SetIsCommitted(0)); // c's disk, or a's, may hold the newer one
+    }
+
+    [Fact]
     public void A_hand_over_while_a_newer_set_is_not_committed_goes_to_members_of_both_sets_only_and_takes_neither_for_committed()
     {
         TestGroup group = TestGroup.WithPrimary(static options => options with
