@@ -14,7 +14,7 @@ namespace Appliance.Host;
 /// </remarks>
 internal sealed class CompiledAhead
 {
-    // More than twice what there is today: generic code that calls itself for ever larger types ends somewhere.
+    // About twice what there is today: generic code that calls itself for ever larger types ends somewhere.
     private const int MaxMethods = 30_000;
 
     // What operators' commands, the laboratory and the configuration file need is used once or never in a node.
