@@ -77,6 +77,7 @@ internal sealed class Voter
         if (!_state.Options.HoldsState) return data;
         ushort heard = 0, synchronised = 0;
         bool claimed = false, accepted = _state.LossAccepted;
+        SynchronisedSet newest = _state.Set;
         int fresh = 0;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
@@ -93,6 +94,7 @@ internal sealed class Voter
                 ref readonly ServiceSection section = ref peer[_state.Index];
                 heard |= bit;
                 if (section.Set.HoldsNothing) fresh++;
+                if (section.Set.IsNewerThan(newest)) newest = section.Set;
                 if ((section.Flags & SectionFlags.Recovering) == 0) synchronised |= bit;
                 claimed |= section.Role == ElectionRole.Primary && section.Term >= _state.Term;
                 accepted |= (section.Flags & SectionFlags.LossAccepted) != 0 && section.Term >= _state.Term; // what was said before a primary was elected is over
@@ -113,7 +115,7 @@ internal sealed class Voter
         if (lossAllowed)
         {
             kind = ElectionKind.WithLoss;
-            if ((members & synchronised) != 0) return (ushort)(members & synchronised);
+            if ((newest.Members & synchronised) != 0) return (ushort)(newest.Members & synchronised); // voters that know different sets must come to one winner: election seed 25756
             return synchronised != 0 ? synchronised : (ushort)(data & heard);
         }
         return _state.Recovering ? (ushort)0 : members;

@@ -204,6 +204,24 @@ public sealed class Electing
     }
 
     [Fact]
+    [Trait("Demand", "E6")]
+    public void Voters_that_know_different_sets_elect_by_the_newest_once_the_loss_is_accepted()
+    {
+        var group = new TestGroup(static options => options with { Members = [new("a", MemberRole.Data), new("b", MemberRole.Data), new("c", MemberRole.Data), new("w", MemberRole.Witness)] }, "a", "b", "c", "w");
+        NodeId a = NodeId.FromName("a"), b = NodeId.FromName("b"), c = NodeId.FromName("c");
+        foreach (string name in new[] { "a", "b", "c", "w" })
+        {
+            group[name].Store.Votes["shop"] = name is "b" or "c" ? new VoteRecord(3, NodeId.None, 3, 2, [b, c]) : new VoteRecord(3, NodeId.None, 3, 1, [a, c]);
+            group.Restart(name).Engine.SetReadiness(group.Now, 0, synchronised: name is "a" or "b", healthy: true, drained: false, 1); // c held everything, and has lost it
+        }
+        group.Run(2000);
+        Assert.Null(group.Primary());
+        group["w"].Engine.AcceptLoss(group.Now, 0);
+        Assert.True(group.RunUntil(() => group.Primary() == "b"));
+        Assert.Contains(group["b"].Events, static line => line.StartsWith("elected 0", StringComparison.Ordinal) && line.EndsWith("WithLoss", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void A_vote_that_cannot_be_stored_is_not_given()
     {
         TestGroup group = TestGroup.WithPrimary();
