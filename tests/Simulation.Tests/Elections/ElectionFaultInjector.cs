@@ -163,11 +163,12 @@ internal sealed class ElectionFaultInjector
         });
     }
 
-    // First its services' primaries leave it out of their sets, then the group's primary removes it; an operator tries again when the fault ends.
+    // First its services' primaries leave it out of their sets, then the group's primary removes it; an operator lets nobody count it again before it is gone, unless that is refused.
     private void Remove(ElectionNode node, bool begins)
     {
-        _world.SetLeaving(node.Id, begins);
-        if (!begins) Change(life => CanGo(life, node) ? life.Engine.RemoveMember(life.Now, node.Id) : "not yet");
+        bool isGoing = begins;
+        if (!begins) Change(life => CanGo(life, node) && life.Engine.RemoveMember(life.Now, node.Id) is null && (isGoing = true));
+        _world.SetLeaving(node.Id, isGoing);
     }
 
     private bool CanGo(ElectionLife life, ElectionNode node)
@@ -183,7 +184,7 @@ internal sealed class ElectionFaultInjector
         return true;
     }
 
-    private void Change(Func<ElectionLife, string?> change)
+    private void Change<TResult>(Func<ElectionLife, TResult> change)
     {
         int primary = PrimaryOf(_world.Plan.Services);
         if (primary >= 0) _world.Nodes[primary].Act(life => change(life));

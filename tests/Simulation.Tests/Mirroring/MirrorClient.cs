@@ -21,7 +21,7 @@ internal sealed class MirrorClient : IStoreObserver
 
     internal MirrorClient(MirrorApplication member, MirrorWorld world) => (_member, _world) = (member, world);
 
-    private readonly record struct Waiting(WriteDependency Dependency, long Deadline, Write[] Writes);
+    private readonly record struct Waiting(WriteDependency Dependency, long Deadline, Write[] Writes, int[] Keys);
 
     /// <summary>Operations that were not begun.</summary>
     internal int Offered => _offers.Count;
@@ -121,15 +121,15 @@ internal sealed class MirrorClient : IStoreObserver
         CollectWritten(operation, before);
         WriteDependency dependency = Store.Dependency;
         if (Store.IsResolved(dependency)) Answer(_written.ToArray());
-        else _unanswered.Add(new Waiting(dependency, time + Store.AcknowledgementTimeout.Ticks * 100, _written.ToArray()));
+        else _unanswered.Add(new Waiting(dependency, time + Store.AcknowledgementTimeout.Ticks * 100, _written.ToArray(), operation.Keys.ToArray()));
         return true;
     }
 
-    // Whatever other classes wait for: who has what his own class asks for is told so.
+    // Whatever other classes wait for: who has what the classes of his own keys ask for is told so. A key that he found as he wanted it counts too: what he saw may be pending.
     private void CheckUnacknowledged(Waiting waiting)
     {
         int acknowledged = Store.AcknowledgedBy(waiting.Dependency.Ticket);
-        if (Store.IsPrimary && waiting.Writes.Length > 0 && waiting.Writes.All(write => Promise(write.Key, out int copies) && copies <= acknowledged))
+        if (Store.IsPrimary && waiting.Writes.Length > 0 && waiting.Keys.All(key => Promise(key, out int copies) && copies <= acknowledged))
             throw new InvariantViolation($"{_member.Life} does not answer for {waiting.Writes[0]}, which {acknowledged} others have acknowledged");
     }
 
