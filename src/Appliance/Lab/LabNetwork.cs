@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Appliance.Interop;
 
 namespace Appliance.Lab;
 
@@ -12,6 +13,7 @@ internal sealed class LabNetwork
     /// <summary>The cards of a node.</summary>
     internal static readonly string[] Cards = ["front", "sync"];
 
+    private static readonly TimeSpan CarrierPatience = TimeSpan.FromSeconds(5);
     private const string FrontBridge = "front0", SyncBridge = "sync0";
     private readonly string _name;
 
@@ -67,13 +69,16 @@ internal sealed class LabNetwork
     }
 
     /// <summary>Pulls or plugs the far ends of cables: the node sees its carrier go or come; its addresses remain.</summary>
-    /// <remarks>All in one go: between two commands a node would hand over what it can no longer serve.</remarks>
+    /// <remarks>All in one go, and the synchronisation network's goes first: otherwise a node would hand over meanwhile what it can no longer serve, for the kernel takes tens of milliseconds for each.</remarks>
     internal void SetCables(string node, IEnumerable<string> cards, bool plugged) =>
-        Spawn.Run("ip", string.Concat(cards.Select(card => $"link set dev {node}-{card} {(plugged ? "up" : "down")}\n")), ["-n", Hub, "-batch", "-"]);
+        Spawn.Run("ip", string.Concat((plugged ? cards : cards.Reverse()).Select(card => $"link set dev {node}-{card} {(plugged ? "up" : "down")}\n")), ["-n", Hub, "-batch", "-"]);
 
     /// <summary>Makes a switch port forward or not; the node's carrier stays.</summary>
-    internal void SetPort(string node, string card, bool forwarding) =>
-        Spawn.Run("bridge", "-n", Hub, "link", "set", "dev", $"{node}-{card}", "state", forwarding ? "3" : "0");
+    internal void SetPort(string node, string card, bool forwarding)
+    {
+        string[] command = ["-n", Hub, "link", "set", "dev", $"{node}-{card}", "state", forwarding ? "3" : "0"];
+        if (!Polling.Until(CarrierPatience, () => Spawn.Try("bridge", command))) Spawn.Run("bridge", command); // the kernel sees the carrier of a cable that was just plugged a moment later
+    }
 
     private IEnumerable<string> WireHub(IReadOnlyList<LabNode> nodes)
     {
