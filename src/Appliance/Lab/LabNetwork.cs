@@ -69,7 +69,7 @@ internal sealed class LabNetwork
     }
 
     /// <summary>Pulls or plugs the far ends of cables: the node sees its carrier go or come; its addresses remain.</summary>
-    /// <remarks>All in one go, and the synchronisation network's goes first: otherwise a node would hand over meanwhile what it can no longer serve, for the kernel takes tens of milliseconds for each.</remarks>
+    /// <remarks>All in one go, and the synchronisation network's goes first: otherwise a node could hand over, between the two, what it can no longer serve.</remarks>
     internal void SetCables(string node, IEnumerable<string> cards, bool plugged) =>
         Spawn.Run("ip", string.Concat((plugged ? cards : cards.Reverse()).Select(card => $"link set dev {node}-{card} {(plugged ? "up" : "down")}\n")), ["-n", Hub, "-batch", "-"]);
 
