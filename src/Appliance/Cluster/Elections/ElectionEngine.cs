@@ -23,10 +23,7 @@ internal sealed class ElectionEngine
     private readonly ServiceSection[] _sections, _published;
     private readonly ViewKeeper _views;
     private readonly byte[] _buffer = new byte[BeatExtension.MaxBytes];
-    private readonly Dictionary<string, VoteRecord> _votes;
-    private ElectionRecords? _writing;
-    private Timestamp _writingSince;
-    private bool _toldNotStored, _toldSlow;
+    private readonly RecordKeeper _records;
     private Timestamp _publishedUntil;
     private GroupView? _publishedView;
     private bool _showsView;
@@ -46,18 +43,19 @@ internal sealed class ElectionEngine
         if (errors.Length > 0) throw new ArgumentException(string.Join("; ", errors), nameof(options));
         _context = new ElectionContext(options, store, sink, now);
         _context.Use(store.ReadView() ?? ViewKeeper.Bootstrap(options));
-        _votes = new Dictionary<string, VoteRecord>(store.ReadVotes());
+        IReadOnlyDictionary<string, VoteRecord> votes = store.ReadVotes();
         _context.States = new ServiceState[_context.SectionCount];
         _elections = new ServiceElection[_context.SectionCount];
         for (int i = 0; i < _elections.Length; i++)
         {
             ElectionService service = i < options.Services.Count ? options.Services[i] : new ElectionService { Name = "group", HoldsState = false };
-            _context.States[i] = new ServiceState(_context, i, service, _votes.GetValueOrDefault(service.Name, VoteRecord.None));
+            _context.States[i] = new ServiceState(_context, i, service, votes.GetValueOrDefault(service.Name, VoteRecord.None));
             _elections[i] = new ServiceElection(_context, _context.States[i]);
         }
         _sections = new ServiceSection[_elections.Length];
         _published = new ServiceSection[_elections.Length];
         _views = new ViewKeeper(_context) { Changed = OnViewChanged };
+        _records = new RecordKeeper(_context, _elections, _views, votes);
         _tickAt = now;
         if (!options.Quorum) sink.Log(ElectionEvent.Warning, "quorum = off: two nodes that do not hear each other are both primary, and one of them loses what it wrote");
     }
@@ -237,7 +235,7 @@ internal sealed class ElectionEngine
     internal void OnStored(Timestamp now, string? error)
     {
         Advance(now);
-        EndStore(error);
+        _records.End(error);
         Act(now);
     }
 
@@ -332,66 +330,10 @@ internal sealed class ElectionEngine
         foreach (ServiceElection election in _elections) election.OnView(before, after);
     }
 
-    // All that was decided by one moment goes to the disk together, and only then to the others.
-    private void Store()
-    {
-        while (_writing is null && NextToStore() is { } records)
-        {
-            _writing = records;
-            _writingSince = _context.Now;
-            try
-            {
-                if (_context.Store.Write(records)) EndStore(null);
-            }
-            catch (IOException error)
-            {
-                EndStore(error.Message);
-            }
-        }
-    }
-
-    private ElectionRecords? NextToStore()
-    {
-        bool any = false;
-        foreach (ServiceState state in _context.States)
-        {
-            if (!state.MustBeStored) continue;
-            _votes[state.Options.Name] = state.BeginStoring();
-            any = true;
-        }
-        return any || _views.Unstored is not null ? new ElectionRecords(any ? new Dictionary<string, VoteRecord>(_votes) : null, _views.Unstored) : null;
-    }
-
-    private void EndStore(string? error)
-    {
-        ElectionRecords records = _writing!;
-        _writing = null;
-        bool isStored = error is null;
-        TellStore(error, _context.Now - _writingSince);
-        foreach (ServiceElection election in _elections)
-        {
-            if (records.Votes is null || !election.State.IsBeingStored) continue;
-            election.State.OnStored(isStored);
-            if (isStored) election.OnStored();
-            else election.OnNotStored();
-            if (!isStored) _votes[election.State.Options.Name] = election.State.Record; // what is void must not reach the disk with the next write
-        }
-        if (records.View is not null) _views.OnStored(records.View, isStored);
-    }
-
-    private void TellStore(string? error, TimeSpan took)
-    {
-        if (error is not null && !_toldNotStored) _context.Sink.Log(ElectionEvent.Warning, $"this node cannot vote: its votes could not be stored: {error}");
-        _toldNotStored = error is not null;
-        bool isSlow = took > _context.Options.DeadAfter;
-        if (isSlow && !_toldSlow) _context.Sink.Log(ElectionEvent.Warning, $"a vote took {took.TotalMilliseconds:F0} ms to reach the disk of [node] state-directory, longer than dead-after: elections wait for it; give the directory a faster disk");
-        _toldSlow = isSlow;
-    }
-
     // Everything a node says is standing information; it is published again when it changes, and in a hurry when somebody may wait for it.
     private void Publish()
     {
-        Store();
+        _records.Store();
         bool changed = _publication == 0, urgent = false;
         Timestamp until = Timestamp.Never;
         for (int i = 0; i < _elections.Length; i++)
