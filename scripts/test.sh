@@ -10,7 +10,16 @@ mkdir -p $results
 passed=0 failed=0 skipped=0
 # Not a test, but as bad as a failed one.
 broken() { echo "FAILED: $1"; failed=$((failed + 1)); }
-finish() { echo "$passed passed, $failed failed, $skipped skipped"; [ "$failed" -eq 0 ] && exit 0 || exit 1; }
+# The names of what failed and the first line of why, in one place at the end.
+failures() {
+  for trx in $results/*.trx; do
+    [ -s "$trx" ] || continue
+    awk -v project="$(basename "$trx" .trx)" '
+      /<UnitTestResult .*outcome="Failed"/ { match($0, /testName="[^"]*"/); name = substr($0, RSTART + 10, RLENGTH - 11) }
+      name != "" && /<Message>/ { sub(/.*<Message>/, ""); print "FAILED: " project ": " name ": " substr($0, 1, 300); name = "" }' "$trx"
+  done
+}
+finish() { failures; echo "$passed passed, $failed failed, $skipped skipped"; [ "$failed" -eq 0 ] && exit 0 || exit 1; }
 
 # One compiler for all projects, warm after the first: it starts when the first is compiled, and ends with this.
 export UseSharedCompilation=true SharedCompilationId=appliance-$$

@@ -19,10 +19,11 @@ internal sealed class NotifySocket : IDisposable
     internal string Address { get; }
 
     /// <summary>The next message; null when none comes in time.</summary>
+    /// <param name="patience">Below zero: time is up, and what has come already is taken.</param>
     internal string? Receive(TimeSpan patience)
     {
         byte[] buffer = new byte[4096];
-        return _socket.Poll(patience, SelectMode.SelectRead) ? Encoding.UTF8.GetString(buffer, 0, _socket.Receive(buffer)) : null;
+        return _socket.Poll(patience > TimeSpan.Zero ? patience : TimeSpan.Zero, SelectMode.SelectRead) ? Encoding.UTF8.GetString(buffer, 0, _socket.Receive(buffer)) : null;
     }
 
     /// <summary>Waits for a message that begins so; others that come before it are passed over.</summary>

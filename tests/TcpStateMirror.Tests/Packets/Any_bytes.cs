@@ -93,9 +93,10 @@ public sealed class Any_bytes
     {
         byte[][] frames = [.. Originals.Where(static frame => frame.Length < 90)];
         for (int i = 0; i < 2000; i++) FeedEthernet(frames[i % frames.Length]);
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 20_000; i++) FeedEthernet(frames[i % frames.Length]);
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.Least(() =>
+        {
+            for (int i = 0; i < 20_000; i++) FeedEthernet(frames[i % frames.Length]);
+        }));
     }
 
     private static int PrefixWithoutExtensions(ReadOnlySpan<byte> body) => 34 + 1 + body[34] + 2 + 2 + 2; // TLS 1.2 without an extension block

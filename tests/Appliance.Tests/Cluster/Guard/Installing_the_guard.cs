@@ -233,9 +233,10 @@ public sealed class Installing_the_guard
         using var place = new GuardPlace(GuardAttachment.Automatic);
         using LeaseGuard guard = place.Install(pair, Service);
         guard.Renew(0, new Timestamp(1));
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int renewal = 0; renewal < 10_000; renewal++) guard.Renew(0, new Timestamp(renewal));
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+        Assert.Equal(0, Allocated.Least(() =>
+        {
+            for (int renewal = 0; renewal < 10_000; renewal++) guard.Renew(0, new Timestamp(renewal));
+        }));
         const int timed = 1_000_000;
         long start = Stopwatch.GetTimestamp();
         for (int renewal = 0; renewal < timed; renewal++) guard.Renew(0, new Timestamp(renewal));
