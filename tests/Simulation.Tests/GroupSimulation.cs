@@ -17,7 +17,7 @@ internal sealed class GroupSimulation : IDisposable
     private const int TraceLines = 200;
     private readonly SimulationPlan _plan;
     private readonly SimulationRandom _random;
-    private readonly EventQueue _queue = new();
+    private readonly EventQueue _queue;
     private readonly VirtualNetwork _network;
     private readonly StreamWorld _world;
     private readonly SimulatedNode[] _nodes;
@@ -25,8 +25,9 @@ internal sealed class GroupSimulation : IDisposable
     private bool _healed;
     private bool _converged;
 
-    private GroupSimulation(SimulationPlan plan)
+    private GroupSimulation(SimulationPlan plan, CancellationToken abandoned)
     {
+        _queue = new EventQueue(abandoned);
         _plan = plan;
         _random = plan.Random;
         _network = new VirtualNetwork(plan.Nodes, _queue, _random.Fork(), plan.LoopsBack, plan.Options.Security == GroupSecurity.Sealed);
@@ -52,11 +53,12 @@ internal sealed class GroupSimulation : IDisposable
     }
 
     /// <summary>Runs a seed and returns what it did.</summary>
+    /// <param name="abandoned">Ends a run whose result nobody needs any more, as a failure.</param>
     /// <exception cref="SimulationFailure">An invariant failed.</exception>
-    internal static SimulationTotals Run(ulong seed)
+    internal static SimulationTotals Run(ulong seed, CancellationToken abandoned = default)
     {
         SimulationPlan plan = SimulationPlan.Of(seed);
-        using GroupSimulation simulation = new(plan);
+        using GroupSimulation simulation = new(plan, abandoned);
         try
         {
             return simulation.Run();

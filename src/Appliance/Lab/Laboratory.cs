@@ -252,6 +252,10 @@ internal sealed class Laboratory : IDisposable
         }
     }
 
+    // What somebody needs who asks why: what each node knows of the services, and what it said last.
+    private static string Describe(LabNode node, NodeStatus? status) =>
+        $"{node.Id}: {(status is null ? "does not answer" : string.Join("; ", status.Services.Select(static service => $"{service.Name}: {service.Election}")))}\n{LastLines(node.Log)}";
+
     private static string LastLines(string path) => File.Exists(path) ? string.Join('\n', File.ReadLines(path).TakeLast(5)) : "it logged nothing";
 
     private LabState Plan(int count, int witnesses, bool loopback)
@@ -343,7 +347,7 @@ internal sealed class Laboratory : IDisposable
             if (node.Process?.IsAlive != true) throw new LabException($"node '{id}' ended: {LastLines(node.Log)}");
             return await TryGetStatusAsync(node).ConfigureAwait(false) is { } status && condition(status);
         }).ConfigureAwait(false);
-        if (!came) throw new LabException($"node '{id}' is not {what} after {StartPatience.TotalSeconds:0} s: {LastLines(State.Node(id).Log)}");
+        if (!came) throw new LabException($"node '{id}' is not {what} after {StartPatience.TotalSeconds:0} s:\n{string.Join('\n', (await ViewsAsync().ConfigureAwait(false)).Select(static view => Describe(view.Node, view.Status)))}");
     }
 
     private LabProcess Running(string node) => State.Node(node).Process is { IsAlive: true } process ? process : throw new LabException($"node '{node}' is down: 'appliance lab start {node}' starts it");

@@ -5,12 +5,12 @@ internal static class ElectionEntry
 {
     /// <summary>Runs a seed.</summary>
     /// <returns>Null, or why it failed.</returns>
-    internal static string? Run(ulong seed, string kind)
+    internal static string? Run(ulong seed, string kind, CancellationToken abandoned)
     {
         _ = kind;
         try
         {
-            ElectionWorld.Run(seed);
+            ElectionWorld.Run(seed, abandoned);
             return null;
         }
         catch (ElectionFailure failure)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Appliance.Cluster.Elections;
 using Appliance.Multicast;
 using Appliance.Tests.Simulation.Oracle;
@@ -14,6 +15,7 @@ internal sealed class ElectionOracle
     private readonly Entry?[] _acknowledged;
     private readonly (SynchronisedSet Set, HashSet<NodeId> Members)?[] _committed;
     private readonly long[] _missingSince;
+    private readonly int[] _withLoss;
     private readonly Dictionary<string, long> _handedOver = [];
 
     internal ElectionOracle(ElectionWorld world)
@@ -27,6 +29,8 @@ internal sealed class ElectionOracle
         _committed = new (SynchronisedSet, HashSet<NodeId>)?[services];
         _missingSince = new long[services];
         Array.Fill(_missingSince, long.MaxValue);
+        _withLoss = new int[services];
+        Array.Fill(_withLoss, -1);
     }
 
     /// <summary>A node may act for a service until a time on its own clock. Its kernel's guard goes on after the process: only a new process closes it.</summary>
@@ -68,6 +72,7 @@ internal sealed class ElectionOracle
         if (kind == ElectionKind.Ordinary && _world.Nodes[node].Life is { } life && !life.IsRecovered(service)) throw new InvariantViolation($"service {service}: node {node} is recovering and was elected in term {term}");
         if (_world.Plan.Quorum) CheckStored(node, service, term);
         if (!_elected.Add((service, term)) && _world.Plan.Quorum) throw new InvariantViolation($"service {service}: node {node} is the second to win term {term}");
+        if (kind == ElectionKind.WithLoss) _withLoss[service] = node;
         if (kind is ElectionKind.ColdStart or ElectionKind.WithLoss) _committed[service] = null;
         else if (_world.Plan.Quorum && _committed[service] is { } committed && !committed.Members.Contains(_world.Nodes[node].Id) && (kind == ElectionKind.HandOver || !IsInNewer(node, service, committed.Set)))
             throw new InvariantViolation($"service {service}: node {node} was elected in term {term}, outside the committed set {committed.Set.Term}:{committed.Set.Number}");
@@ -144,9 +149,15 @@ internal sealed class ElectionOracle
     }
 
     /// <summary>A new primary has collected and cuts: judged now, while those that it did not ask still hold what they hold.</summary>
+    /// <param name="node">The primary.</param>
+    /// <param name="service">Of the service.</param>
+    /// <param name="members">Of the set that it was elected with.</param>
+    /// <param name="log">What it holds.</param>
     /// <returns>What would be wrong if it came to serve this log; null: nothing.</returns>
-    internal string? Judge(int service, Entry? log, bool lossExcused)
+    internal string? Judge(int node, int service, ushort members, Entry? log)
     {
+        // A loss was reported when it was elected; who is elected again before it served is alone in its set still.
+        bool lossExcused = _withLoss[service] == node && BitOperations.IsPow2(members);
         if (!_world.Plan.Quorum || lossExcused) return null;
         if (_acknowledged[service] is { } acknowledged && !(log?.Holds(acknowledged) ?? false)
             && _world.Nodes.FirstOrDefault(other => other.Life?.Holds(service, acknowledged) ?? false) is { } holder)
@@ -163,6 +174,7 @@ internal sealed class ElectionOracle
     internal void OnServe(int node, int service, uint term, Entry? log, string? violation)
     {
         if (violation is not null) throw new InvariantViolation($"service {service}: node {node} in term {term} {violation}");
+        _withLoss[service] = -1;
         if (!_world.Plan.Quorum) return;
         if (_acknowledged[service] is { } acknowledged && !(log?.Holds(acknowledged) ?? false))
         {

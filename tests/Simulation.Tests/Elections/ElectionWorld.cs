@@ -18,9 +18,10 @@ internal sealed class ElectionWorld
     private readonly ElectionOptions _options;
     private readonly ElectionFaultInjector _faults;
 
-    private ElectionWorld(ElectionPlan plan)
+    private ElectionWorld(ElectionPlan plan, CancellationToken abandoned)
     {
         Plan = plan;
+        Queue = new EventQueue(abandoned);
         Random = plan.Random;
         DeadAfter = plan.DeadAfter.Ticks * 100;
         _links = new Link[plan.Nodes * plan.Nodes];
@@ -55,7 +56,7 @@ internal sealed class ElectionWorld
 
     internal ElectionPlan Plan { get; }
     internal SimulationRandom Random { get; }
-    internal EventQueue Queue { get; } = new();
+    internal EventQueue Queue { get; }
     internal ElectionNode[] Nodes { get; }
     internal ElectionOracle Oracle { get; }
     internal ElectionTotals Totals { get; } = new() { Seeds = 1 };
@@ -68,11 +69,12 @@ internal sealed class ElectionWorld
     internal long DeadAfter { get; }
 
     /// <summary>Runs a seed and returns what it did.</summary>
+    /// <param name="abandoned">Ends a run whose result nobody needs any more, as a failure.</param>
     /// <exception cref="ElectionFailure">An invariant failed.</exception>
-    internal static ElectionTotals Run(ulong seed)
+    internal static ElectionTotals Run(ulong seed, CancellationToken abandoned = default)
     {
         ElectionPlan plan = ElectionPlan.Of(seed);
-        ElectionWorld world = new(plan);
+        ElectionWorld world = new(plan, abandoned);
         try
         {
             return world.Run();

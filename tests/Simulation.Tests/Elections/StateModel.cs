@@ -171,7 +171,7 @@ internal sealed class StateModel
         bool without = _world.Plan is { Quorum: false } && _world.Time - _collectingSince > 2 * _world.DeadAfter;
         if (!enough && !all && !loss && !without && !(cold && _answered == Engine.View.Data)) return;
         if (!_life.LeaseIsValid(_service)) return;
-        _violation = _world.Oracle.Judge(_service, _best, _kind == ElectionKind.WithLoss);
+        _violation = _world.Oracle.Judge(_life.Node, _service, set, _best);
         Log = _best;
         _logTerm = _term;
         Synchronised = true;

@@ -41,7 +41,8 @@ internal enum EventKind : byte
 internal readonly record struct SimulationEvent(long Time, long Order, EventKind Kind, int Node, int Argument, int Detail);
 
 /// <summary>Events by virtual time: a 4-ary heap without allocation in steady state.</summary>
-internal sealed class EventQueue
+/// <param name="abandoned">Ends a run whose result nobody needs any more.</param>
+internal sealed class EventQueue(CancellationToken abandoned = default)
 {
     private SimulationEvent[] _heap = new SimulationEvent[1024];
     private long _order;
@@ -66,8 +67,10 @@ internal sealed class EventQueue
     }
 
     /// <summary>Takes the earliest event.</summary>
+    /// <exception cref="OperationCanceledException">The run was abandoned.</exception>
     internal SimulationEvent Take()
     {
+        abandoned.ThrowIfCancellationRequested();
         SimulationEvent first = _heap[0];
         SimulationEvent moved = _heap[--Count];
         int at = 0;

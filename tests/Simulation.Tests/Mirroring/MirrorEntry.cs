@@ -5,12 +5,12 @@ internal static class MirrorEntry
 {
     /// <summary>Runs a seed.</summary>
     /// <returns>Null, or why it failed.</returns>
-    internal static string? Run(ulong seed, string kind)
+    internal static string? Run(ulong seed, string kind, CancellationToken abandoned)
     {
         _ = kind; // all runs are of one kind
         try
         {
-            MirrorSimulation.Run(seed);
+            MirrorSimulation.Run(seed, abandoned);
             return null;
         }
         catch (SimulationFailure failure)

@@ -19,7 +19,7 @@ internal sealed class MirrorSimulation : IDisposable
     private const int TraceLines = 200;
     private readonly MirrorPlan _plan;
     private readonly SimulationRandom _random;
-    private readonly EventQueue _queue = new();
+    private readonly EventQueue _queue;
     private readonly VirtualNetwork _network;
     private readonly MirrorWorld _world;
     private readonly SimulatedNode[] _nodes;
@@ -28,8 +28,9 @@ internal sealed class MirrorSimulation : IDisposable
     private bool _healed;
     private bool _converged;
 
-    private MirrorSimulation(ulong seed)
+    private MirrorSimulation(ulong seed, CancellationToken abandoned)
     {
+        _queue = new EventQueue(abandoned);
         _plan = MirrorPlan.Of(seed);
         SimulationPlan group = _plan.Group;
         _random = _plan.Random;
@@ -59,10 +60,11 @@ internal sealed class MirrorSimulation : IDisposable
     }
 
     /// <summary>Runs a seed and returns what it did.</summary>
+    /// <param name="abandoned">Ends a run whose result nobody needs any more, as a failure.</param>
     /// <exception cref="SimulationFailure">An invariant failed.</exception>
-    internal static MirrorRun Run(ulong seed)
+    internal static MirrorRun Run(ulong seed, CancellationToken abandoned = default)
     {
-        using MirrorSimulation simulation = new(seed);
+        using MirrorSimulation simulation = new(seed, abandoned);
         try
         {
             simulation.Run();

@@ -36,6 +36,7 @@ internal sealed class MutantCompiler
     private static readonly CSharpParseOptions ParseOptions = new(LanguageVersion.Preview);
     private readonly CSharpCompilation _original;
     private readonly string _entry;
+    private readonly Lazy<Func<ulong, string, CancellationToken, string?>> _loaded;
     private readonly Dictionary<string, SyntaxTree> _trees = new(StringComparer.Ordinal);
 
     internal MutantCompiler(MutationTarget target)
@@ -49,11 +50,15 @@ internal sealed class MutantCompiler
         foreach (string path in files) _trees.Add(path, Parse(path, Read(path)));
         CSharpCompilationOptions options = new(OutputKind.DynamicallyLinkedLibrary, optimizationLevel: OptimizationLevel.Release, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable);
         _original = CSharpCompilation.Create(typeof(MutantCompiler).Assembly.GetName().Name, [.. _trees.Values, Parse("GlobalUsings.cs", GlobalUsings)], References(), options);
+        _loaded = new Lazy<Func<ulong, string, CancellationToken, string?>>(() => Load(null));
     }
+
+    /// <summary>Runs a seed of the product as it is.</summary>
+    internal Func<ulong, string, CancellationToken, string?> Original => _loaded.Value;
 
     /// <summary>Compiles and loads; without a mutation the product as it is.</summary>
     /// <returns>Runs a seed, if its plan is of the kind: null, or why it failed.</returns>
-    internal Func<ulong, string, string?> Load(Mutation? mutation)
+    internal Func<ulong, string, CancellationToken, string?> Load(Mutation? mutation)
     {
         CSharpCompilation compilation = _original;
         if (mutation is not null)
@@ -73,7 +78,7 @@ internal sealed class MutantCompiler
         // Not collectible: code that can be unloaded runs slower, and once met a null reference of the runtime's where no reference was.
         var context = new AssemblyLoadContext(mutation?.Name ?? "original");
         Type entry = context.LoadFromStream(image).GetType(_entry, throwOnError: true)!;
-        return entry.GetMethod("Run", BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string, string?>>();
+        return entry.GetMethod("Run", BindingFlags.Static | BindingFlags.NonPublic)!.CreateDelegate<Func<ulong, string, CancellationToken, string?>>();
     }
 
     private static string Read(string path)

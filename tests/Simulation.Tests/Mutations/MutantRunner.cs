@@ -3,28 +3,29 @@ namespace Appliance.Tests.Simulation.Mutations;
 /// <summary>Runs mutants over many seeds on all processors.</summary>
 internal static class MutantRunner
 {
-    /// <summary>The first seed of so many that fails, and why; null when all pass.</summary>
-    internal static (ulong Seed, string? Failure) FirstFailure(MutantCompiler compiler, Mutation? mutation, int seeds)
+    /// <summary>The seed of so many that is found to fail first, and why; null when all pass. The runs under way then are abandoned: a mutant may make one of them very long.</summary>
+    internal static (ulong Seed, string? Failure) AnyFailure(Func<ulong, string, CancellationToken, string?> run, Mutation mutation, int seeds)
     {
-        Func<ulong, string, string?> run = compiler.Load(mutation);
-        (ulong Seed, string? Failure) first = (ulong.MaxValue, null);
-        string kind = mutation?.Kind?.ToString() ?? "";
-        Lock merging = new();
+        (ulong Seed, string? Failure) found = default;
+        string kind = mutation.Kind?.ToString() ?? "";
+        using CancellationTokenSource abandoned = new();
+        Lock finding = new();
         long next = 0;
         Parallel.For(0, Environment.ProcessorCount, _ =>
         {
-            while (true)
+            while (!abandoned.IsCancellationRequested)
             {
                 ulong seed = (ulong)Interlocked.Increment(ref next);
-                if (seed > (ulong)seeds || seed > Volatile.Read(ref first.Seed)) return;
-                string? failure = run(seed, kind);
-                if (failure is null) continue;
-                lock (merging)
+                if (seed > (ulong)seeds) return;
+                string? failure = run(seed, kind, abandoned.Token);
+                lock (finding)
                 {
-                    if (seed < first.Seed) first = (seed, failure);
+                    if (failure is null || found.Failure is not null) continue;
+                    found = (seed, failure);
+                    abandoned.Cancel();
                 }
             }
         });
-        return first;
+        return found;
     }
 }

@@ -2,7 +2,7 @@ using Xunit.Abstractions;
 
 namespace Appliance.Tests.Simulation.Mutations;
 
-/// <summary>A simulation finds bugs: every mutant of the real sources fails within a bounded number of seeds, and the original passes them all.</summary>
+/// <summary>A simulation finds bugs: every mutant of the real sources fails within a bounded number of seeds, and the original passes it.</summary>
 public abstract class MutationClaims
 {
     private readonly MutantCompiler _compiler;
@@ -17,17 +17,12 @@ public abstract class MutationClaims
     private protected MutationClaims(MutantCompiler compiler, IReadOnlyList<Mutation> mutations, int seeds, ITestOutputHelper output) =>
         (_compiler, _mutations, _seeds, _output) = (compiler, mutations, seeds, output);
 
-    [Fact]
-    public void The_original_passes_every_seed_that_mutants_run()
-    {
-        (ulong seed, string? failure) = MutantRunner.FirstFailure(_compiler, null, _seeds);
-        Assert.True(failure is null, $"seed {seed}: {failure}");
-    }
-
     private protected void Catch(string name)
     {
-        (ulong seed, string? failure) = MutantRunner.FirstFailure(_compiler, _mutations.Single(mutation => mutation.Name == name), _seeds);
+        Mutation mutation = _mutations.Single(mutation => mutation.Name == name);
+        (ulong seed, string? failure) = MutantRunner.AnyFailure(_compiler.Load(mutation), mutation, _seeds);
         Assert.True(failure is not null, $"'{name}' passes {_seeds} seeds: nothing depends on that rule, or no invariant watches it");
+        Assert.Null(_compiler.Original(seed, "", CancellationToken.None)); // it is the mutation that fails
         _output.WriteLine($"seed {seed}: {failure}");
     }
 }
