@@ -6,7 +6,7 @@ using Appliance.Tests.Systems.Harness;
 namespace Appliance.Tests.Systems;
 
 /// <summary>The laboratory by hand: each verb breaks what it says, and mends it again.</summary>
-public sealed class Laboratory_verbs
+public sealed class Laboratory_verbs(SharedLaboratory shared) : IClassFixture<SharedLaboratory>
 {
     private const double AFifth = 0.2; // of what was asked for may be missing, or too much
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
@@ -14,7 +14,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Pull_takes_the_carrier_and_leaves_the_addresses_and_plug_brings_it_back()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        using SharedLaboratory.Loan loan = shared.Use();
+        Laboratory lab = loan.Lab;
         LabNode victim = lab.Secondaries[^1];
         string addresses = Addresses(victim);
 
@@ -37,7 +38,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Port_down_leaves_the_carrier_and_lets_nothing_through_until_port_up()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        using SharedLaboratory.Loan loan = shared.Use();
+        Laboratory lab = loan.Lab;
         LabNode victim = lab.Secondaries[^1];
 
         lab.Lab("port-down", victim.Id, "sync");
@@ -51,7 +53,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Partition_separates_two_sides_and_with_one_way_only_one_direction_until_heal()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        using SharedLaboratory.Loan loan = shared.Use();
+        Laboratory lab = loan.Lab;
         (LabNode a, LabNode b, LabNode c) = (lab["a"], lab["b"], lab["c"]);
 
         lab.Lab("partition", "a,b/c");
@@ -75,7 +78,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Loss_between_two_nodes_drops_there_and_nowhere_else_and_counts()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        using SharedLaboratory.Loan loan = shared.Use();
+        Laboratory lab = loan.Lab;
         LabNode receiver = lab.Secondaries[0];
         lab.Lab("loss", "20", "--from", lab.Primary.Id, "--to", receiver.Id);
         WriteUntil(lab, () => lab.Losses().Single().Seen >= Chance.Trials(0.2, AFifth));
@@ -92,7 +96,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Loss_of_all_that_a_node_sends_leaves_nothing_of_it_and_what_it_hears()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        using SharedLaboratory.Loan loan = shared.Use();
+        Laboratory lab = loan.Lab;
         LabNode mute = lab.Secondaries[0], other = lab.Secondaries[1];
 
         lab.Lab("loss", "100", "--from", mute.Id);
@@ -105,7 +110,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Reorder_holds_packets_back_and_counts_them_and_heal_ends_it()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        using SharedLaboratory.Loan loan = shared.Use();
+        Laboratory lab = loan.Lab;
         string primary = lab.Primary.Id;
         lab.Lab("reorder", "10");
         WriteUntil(lab, () => Reorders(lab).Where(link => link.To != primary).All(static link => link.Seen >= Chance.Trials(0.1, AFifth)));
@@ -124,7 +130,8 @@ public sealed class Laboratory_verbs
     [RootFact]
     public void Freeze_thaw_kill_and_start_do_what_status_shows()
     {
-        using Laboratory lab = Laboratory.Up(3, Laboratory.Patient);
+        using SharedLaboratory.Loan loan = shared.Use();
+        Laboratory lab = loan.Lab;
         string victim = lab.Secondaries[^1].Id;
         ulong incarnation = lab[victim].Status().GetProperty("incarnation").GetUInt64();
 

@@ -26,24 +26,25 @@ public sealed class Live_connections
     [InlineData("drain")]
     public void Downloads_and_uploads_go_on_byte_for_byte_when_the_primary_is_taken_from_them(string fault)
     {
+        int each = TestCounts.Of("system.takeover.transfers");
         using Laboratory lab = Laboratory.Up(3, Survive);
         lab.AwaitConverged(Limit);
         using var processes = new NodeProcesses();
         using var resets = new Capture(lab, "tcp[tcpflags] & tcp-rst != 0");
         for (int round = 0; round < TestCounts.Of("system.takeover.rounds"); round++)
         {
-            using var transfers = new Transfers(lab, downloads: 4, uploads: 4);
+            using var transfers = new Transfers(lab, downloads: each, uploads: each);
             LabNode carrier = lab.Primary;
             double before = lab.Nodes.Where(node => node.Id != carrier.Id).Sum(static node => node.Metric("appliance_live_restored_total"));
             transfers.AwaitEach(UploadBytes / 8);
-            Assert.Equal(8, carrier.Metric("appliance_live_connections.service=.demo.."));
+            Assert.Equal(2 * each, carrier.Metric("appliance_live_connections.service=.demo.."));
 
             Take(lab, processes, carrier, fault);
             LabNode next = lab.AwaitPrimary(Laboratory.Service, after: carrier);
 
-            Assert.Equal(Enumerable.Repeat(BigPage, 4), transfers.Downloaded());
-            Assert.Equal(Enumerable.Repeat(transfers.Uploaded, 4), transfers.Answers());
-            Assert.Equal(before + 8, lab.Nodes.Where(node => node.Id != carrier.Id).Sum(static node => node.Metric("appliance_live_restored_total")));
+            Assert.Equal(Enumerable.Repeat(BigPage, each), transfers.Downloaded());
+            Assert.Equal(Enumerable.Repeat(transfers.Uploaded, each), transfers.Answers());
+            Assert.Equal(before + 2 * each, lab.Nodes.Where(node => node.Id != carrier.Id).Sum(static node => node.Metric("appliance_live_restored_total")));
             Assert.Equal(0, next.Metric("appliance_live_lost_total"));
             Assert.Empty(resets.Packets);
             GiveBack(lab, processes, carrier, fault);

@@ -256,7 +256,7 @@ internal sealed class Laboratory : IDisposable
     private static string Describe(LabNode node, NodeStatus? status) =>
         $"{node.Id}: {(status is null ? "does not answer" : string.Join("; ", status.Services.Select(static service => $"{service.Name}: {service.Election}")))}\n{LastLines(node.Log)}";
 
-    private static string LastLines(string path) => File.Exists(path) ? string.Join('\n', File.ReadLines(path).TakeLast(5)) : "it logged nothing";
+    private static string LastLines(string path) => File.Exists(path) ? string.Join('\n', File.ReadLines(path).TakeLast(12)) : "it logged nothing";
 
     private LabState Plan(int count, int witnesses, bool loopback)
     {

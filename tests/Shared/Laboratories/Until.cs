@@ -14,7 +14,7 @@ internal static class Until
         {
             if (Stopwatch.GetElapsedTime(start) >= limit) throw new TimeoutException($"after {limit.TotalSeconds} s still not true: {what}");
             // Another process's state cannot be awaited; poll without taking a core from it.
-            Thread.Sleep(10);
+            Thread.Sleep(25);
         }
     }
 

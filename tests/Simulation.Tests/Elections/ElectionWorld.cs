@@ -239,10 +239,10 @@ internal sealed class ElectionWorld
     {
         for (int service = 0; service <= Plan.Services; service++)
         {
-            int primaries = 0;
-            for (int node = 0; node < Nodes.Length; node++)
-                if (Oracle.HasLease(node, service)) primaries++;
-            if (primaries != 1) return $"service {service} has {primaries} primaries long after everything was healed: {Describe(service)}";
+            ElectionNode[] primaries = [.. Nodes.Where(node => Oracle.HasLease(node.Index, service))];
+            if (primaries is not [var primary]) return $"service {service} has {primaries.Length} primaries long after everything was healed: {Describe(service)}";
+            if (Plan.Quorum && Nodes.FirstOrDefault(node => node.Runs && node.Life!.Engine.View.SlotOf(node.Id) >= 0 && node.Life.Engine.PrimaryOf(service) != primary.Id) is { } astray)
+                return $"service {service}: {astray.Name} does not follow {primary.Name} long after everything was healed: {Describe(service)}";
         }
         return null;
     }

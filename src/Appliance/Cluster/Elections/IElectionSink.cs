@@ -46,6 +46,9 @@ internal enum HandOverReason : byte
     /// <summary>This node is drained.</summary>
     Drained,
 
+    /// <summary>A voter has voted in a later term, and can follow only a primary of one later still.</summary>
+    LaterTerm,
+
     /// <summary><c>preempt</c>: a member of higher priority is there again.</summary>
     HigherPriority,
 }

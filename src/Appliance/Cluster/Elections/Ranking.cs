@@ -47,7 +47,7 @@ internal sealed class Ranking
     /// <summary>To whom the primary should hand the service over, and why; <see cref="NodeId.None"/>: nobody.</summary>
     internal NodeId WantedPrimary(out HandOverReason why)
     {
-        why = !_state.Healthy ? HandOverReason.Unhealthy : _state.Drained ? HandOverReason.Drained : HandOverReason.HigherPriority;
+        why = !_state.Healthy ? HandOverReason.Unhealthy : _state.Drained ? HandOverReason.Drained : Astray() != NodeId.None ? HandOverReason.LaterTerm : HandOverReason.HigherPriority;
         ElectionPeer? best = null;
         for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
         {
@@ -60,6 +60,17 @@ internal sealed class Ranking
         bool isBetter = WhyUnfit(section.Flags) is null;
         if (why != HandOverReason.HigherPriority) return isBetter ? best.Node : NodeId.None;
         return isBetter && _state.Options.Preempt && section.Priority > _state.Options.Priority ? best.Node : NodeId.None;
+    }
+
+    /// <summary>As primary: a voter that has voted in a later term, for one who did not win it, and so does not follow this node although each hears the other; <see cref="NodeId.None"/>: there is none.</summary>
+    internal NodeId Astray()
+    {
+        for (int slot = 0; slot < ElectionOptions.MaxMembers; slot++)
+        {
+            if ((_context.View.Voters >> slot & 1) == 0 || _context.FreshAt(slot) is not { } peer) continue;
+            if (peer[_state.Index].Term > _state.Term && peer.HearsUs(_context.Now, _context.Options.DeadAfter)) return peer.Node;
+        }
+        return NodeId.None;
     }
 
     /// <summary>Why a slot cannot take the service over now; null when it can.</summary>

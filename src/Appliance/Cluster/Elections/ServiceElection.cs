@@ -12,6 +12,7 @@ internal sealed class ServiceElection
     private Timestamp _wantedSince = Timestamp.Never;
     private Timestamp _wantedAgain;
     private bool _toldWaiting;
+    private Timestamp _astraySince = Timestamp.Never;
 
     internal ServiceElection(ElectionContext context, ServiceState state)
     {
@@ -80,6 +81,7 @@ internal sealed class ServiceElection
         TellWaiting();
         if (State.Role == ElectionRole.Primary) WantHandOver();
         else _wantedSince = Timestamp.Never;
+        BringBack();
     }
 
     /// <summary>This node itself was late.</summary>
@@ -228,6 +230,24 @@ internal sealed class ServiceElection
         _context.Sink.Log(ElectionEvent.Warning, $"service {State.Options.Name} has no primary: {Describe()}");
     }
 
+    // Two stood at one time; who lost did so in the later term, and its vote binds it. It is a voter and a member that follows nobody: another may not fail now. A new term brings it back. It
+    // costs nothing before this node serves; after that a hand-over is tried first.
+    private void BringBack()
+    {
+        NodeId astray = State.Role == ElectionRole.Primary ? _contender.Ranking.Astray() : NodeId.None;
+        if (astray == NodeId.None)
+        {
+            _astraySince = Timestamp.Never;
+            return;
+        }
+        if (_astraySince == Timestamp.Never)
+        {
+            _astraySince = _context.Now;
+            _context.Sink.Log(ElectionEvent.Progress, $"service {State.Options.Name}: {_context.NameOf(astray)} has voted in a later term than {State.Term} and cannot follow: a new term is needed");
+        }
+        if (_context.Now >= _astraySince + _context.Options.DeadAfter * (State.Serving ? 10 : 1)) Release();
+    }
+
     private void WantHandOver()
     {
         NodeId target = _contender.Ranking.WantedPrimary(out HandOverReason why);
@@ -237,7 +257,12 @@ internal sealed class ServiceElection
             return;
         }
         if (_wantedSince == Timestamp.Never) _wantedSince = _context.Now;
-        TimeSpan holdDown = why == HandOverReason.HigherPriority ? _context.Options.DeadAfter * 10 : TimeSpan.Zero;        // who has just returned may go again
+        TimeSpan holdDown = why switch
+        {
+            HandOverReason.HigherPriority => _context.Options.DeadAfter * 10,        // who has just returned may go again
+            HandOverReason.LaterTerm => _context.Options.DeadAfter,                  // who stands may still be answered
+            _ => TimeSpan.Zero,
+        };
         if (!State.Serving || _context.Now < _wantedSince + holdDown || _context.Now < _wantedAgain) return;
         _wantedAgain = _context.Now + _context.Options.DeadAfter;
         _context.Sink.OnHandOverWanted(State.Index, target, why);

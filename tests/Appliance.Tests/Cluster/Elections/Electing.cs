@@ -65,6 +65,27 @@ public sealed class Electing
         Assert.Equal(term, group["a"].Engine.TermOf(0));                   // the pre-vote: alone it uses up no terms
     }
 
+    // Of two that stand at one time the one that loses may do so in the later term: election seed 609.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    [Trait("Demand", "E6")]
+    public void A_voter_that_has_voted_in_a_later_term_is_brought_back_by_a_hand_over_or_else_by_an_election(bool handsOver)
+    {
+        TestGroup group = TestGroup.WithPrimary();
+        group["w"].Store.Votes["shop"] = group["w"].Store.Votes["shop"] with { Term = 3, VotedFor = NodeId.FromName("w") };
+        group.Restart("w");
+        Assert.True(group.RunUntil(() => group["a"].Events.Contains("wanted 0 LaterTerm"), 500));
+        Assert.Equal(NodeId.None, group["w"].Engine.PrimaryOf(0));
+        Assert.Contains(group["a"].Lines, static line => line.Contains("w has voted in a later term than 1 and cannot follow", StringComparison.Ordinal));
+
+        if (handsOver) Assert.Null(group["a"].Engine.TransferTo(group.Now, 0, NodeId.FromName("b")));
+        else Assert.True(group.RunUntil(() => group["a"].Events.Contains("lost 0 1 Released"), 2100));
+
+        Assert.True(group.RunUntil(() => group.Primary() == "b" && group.Nodes.All(static node => node.Engine.PrimaryOf(0) == NodeId.FromName("b")), 100));
+        Assert.Contains($"elected 0 4 {(handsOver ? "HandOver" : "Ordinary")}", group["b"].Events);
+    }
+
     [Fact]
     [Trait("Demand", "E6")]
     public void A_loss_accepted_at_one_member_counts_with_those_who_know_of_a_later_term()
