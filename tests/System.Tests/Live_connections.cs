@@ -50,6 +50,7 @@ public sealed class Live_connections
             GiveBack(lab, processes, carrier, fault);
             Until.True("the finished connections are forgotten by all", Limit, () => lab.Nodes.All(static node => node.Metric("appliance_live_connections.service=.demo..") == 0));
             TestCounts.Reached("system.takeover.rounds", 1);
+            TestCounts.Reached("system.takeover.transfers", 2 * each);
         }
     }
 

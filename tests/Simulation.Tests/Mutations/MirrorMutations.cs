@@ -43,6 +43,6 @@ internal static class MirrorMutations
             "            SendHeld(PublishOptions.None, completes: false);"),
         new("A key deleted beyond a cut stays deleted where its tombstone was forgotten", Mirror + "MirroredService.cs",
             "!chain.Covers(Store.Memory.Floor) || (NeedsDiscard && !Kept.Covers(Store.Memory.Floor))",
-            "false"),
+            "false", From: 80),
     ];
 }

@@ -10,13 +10,13 @@ internal static class MutantRunner
         string kind = mutation.Kind?.ToString() ?? "";
         using CancellationTokenSource abandoned = new();
         Lock finding = new();
-        long next = 0;
+        long next = mutation.From - 1, last = next + seeds;
         Parallel.For(0, Environment.ProcessorCount, _ =>
         {
             while (!abandoned.IsCancellationRequested)
             {
                 ulong seed = (ulong)Interlocked.Increment(ref next);
-                if (seed > (ulong)seeds) return;
+                if (seed > (ulong)last) return;
                 string? failure = run(seed, kind, abandoned.Token);
                 lock (finding)
                 {

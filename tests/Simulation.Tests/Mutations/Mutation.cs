@@ -6,7 +6,8 @@ namespace Appliance.Tests.Simulation.Mutations;
 /// <param name="Find">Text that stands there exactly once.</param>
 /// <param name="Replacement">What stands there in the mutant.</param>
 /// <param name="Kind">The only kind of plan that can notice; null for any.</param>
-internal sealed record Mutation(string Name, string File, string Find, string Replacement, PlanKind? Kind = null)
+/// <param name="From">The first seed that it runs: shortly before one that is known to notice what few do.</param>
+internal sealed record Mutation(string Name, string File, string Find, string Replacement, PlanKind? Kind = null, int From = 1)
 {
     /// <inheritdoc/>
     public override string ToString() => Name;
