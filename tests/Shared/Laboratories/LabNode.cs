@@ -83,6 +83,8 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
                 && (IsWitness(member) || member.GetProperty("synchronised").GetBoolean()) && member.GetProperty("lagMessages").GetInt64() == 0);
     }
 
+    private string LastWords() => File.Exists(Path.Combine(Home, "log")) ? string.Join('\n', File.ReadLines(Path.Combine(Home, "log")).TakeLast(5)) : "nothing";
+
     private string Get(string path) => Get(path, TimeSpan.FromSeconds(10));
 
     private string Get(string path, TimeSpan patience)
@@ -97,10 +99,10 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
                     await socket.ConnectAsync(new UnixDomainSocketEndPoint(Admin), cancellation).ConfigureAwait(false);
                     return new NetworkStream(socket, ownsSocket: true);
                 }
-                catch
+                catch (SocketException error)
                 {
                     socket.Dispose();
-                    throw;
+                    throw new HttpRequestException($"node {Id} does not answer: {error.Message}. It said last: {LastWords()}", error);
                 }
             },
         };

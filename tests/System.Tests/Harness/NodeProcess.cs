@@ -84,9 +84,12 @@ internal sealed partial class NodeProcess : IDisposable
         if (_ended) return;
         _ended = true;
         // nsenter becomes the program: there is one process, and it is ours.
+        bool endedItself = _process.HasExited && _process.ExitCode != 0;
         if (!_process.HasExited) _process.Kill();
         _process.WaitForExit();
+        int code = _process.ExitCode;
         _process.Dispose();
+        if (endedItself) throw new InvalidOperationException($"{Node.Id} ended by itself with {code}: {Log}"); // whatever else failed, this is why
     }
 
     private void Keep(object sender, DataReceivedEventArgs line)
