@@ -99,10 +99,11 @@ internal sealed record LabNode(Laboratory Laboratory, string Id, int Pid, string
                     await socket.ConnectAsync(new UnixDomainSocketEndPoint(Admin), cancellation).ConfigureAwait(false);
                     return new NetworkStream(socket, ownsSocket: true);
                 }
-                catch (SocketException error)
+                catch (Exception error)
                 {
                     socket.Dispose();
-                    throw new HttpRequestException($"node {Id} does not answer: {error.Message}. It said last: {LastWords()}", error);
+                    if (error is SocketException) throw new HttpRequestException($"node {Id} does not answer: {error.Message}. It said last: {LastWords()}", error);
+                    throw;
                 }
             },
         };

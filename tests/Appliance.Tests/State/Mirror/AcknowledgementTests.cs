@@ -277,7 +277,7 @@ public sealed class AcknowledgementTests
                 mirror.OnProgress();
                 store.AcknowledgedBy(ticket);
             }
-        }));
+        }, runs: 20));
     }
 
     private sealed class Observer : IStoreObserver
